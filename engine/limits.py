@@ -1,0 +1,99 @@
+"""Every limit by name: its default, its reason, and what happens to whoever meets it.
+
+Two kinds live here. Constants are limits of the protocol or of memory that no operator needs to turn. `Limits` are the
+values of the ``[limits]`` table of the configuration (0 means none); they are passed to whoever enforces them.
+"""
+
+import msgspec
+
+JID_PART_BYTES = 1_023
+"""RFC 7622, 3.1. Longer: ``jid-malformed``."""
+
+XML_DEPTH = 32
+"""Real stanzas nest less than 12 deep; serialisers recurse. Deeper: stream error ``policy-violation``."""
+
+XML_ATTRIBUTES = 48
+"""Of one element; real ones have under 10. More: stream error ``policy-violation``."""
+
+XML_TOKEN_BYTES = 131_072
+"""Of one unfinished token (a tag or attribute still open at the end of the input): expat 2.5 parses such a token again on
+each piece. A stanza may be larger, a single token may not. More: stream error ``policy-violation``."""
+
+PRE_LOGIN_STANZA_BYTES = 10_240
+"""RFC 6120, 13.12 asks for at least 10,000. Nobody needs more before he has said who he is. More: ``policy-violation``."""
+
+PRE_LOGIN_BYTES = 65_536
+"""All bytes of one connection before it is logged in. More: ``policy-violation``."""
+
+LOGIN_SECONDS = 30.0
+"""From accept to a bound resource; a person types passwords elsewhere. Later: ``connection-timeout``."""
+
+LOGIN_ATTEMPTS = 5
+"""Failed SASL exchanges of one connection (RFC 6120, 6.4.5 asks for 2 to 5). More: ``policy-violation``."""
+
+CLOSE_SECONDS = 5.0
+"""How long a closing stream waits for the other side's end tag before the socket goes."""
+
+PING_AFTER_SECONDS = 45.0
+"""Silence after which the server pings (XEP-0199), so that a dead session is known within 90 seconds."""
+
+LIVENESS_SECONDS = 85.0
+"""Silence after which a session is dead: ``connection-timeout``, and its presence becomes unavailable."""
+
+OUTPUT_BYTES = 4 * 1024 * 1024
+"""What one slow reader may keep waiting in memory; a roster of 10,000 is 1.5 MiB. More: the session is cut."""
+
+SESSIONS_PER_USER = 20
+"""Default of resources of one account (desktop, phone, web, some left-overs). More: ``resource-constraint``."""
+
+PRESENCE_BYTES = 8_192
+"""Of one presence's own payload: it is kept in memory and sent to the whole domain. More: ``not-acceptable``."""
+
+PRESENCE_WINDOW_SECONDS = 0.05
+"""Bursts of presence are coalesced for this long; the last state of a resource wins."""
+
+DIRECTED_PRESENCES = 256
+"""Addresses that one session may have sent directed presence to, remembered for its goodbye. More: ``policy-violation``."""
+
+ALIAS_MEMBERS = 20_000
+"""People whom one alias expands to: each message to it writes one delivery row for each. More: refused when made."""
+
+ALIAS_DEPTH = 16
+"""Aliases within aliases; only mistakes are deeper. More: refused when made."""
+
+PHOTO_BYTES = 102_400
+"""Of a user's photo; XEP-0054 and XEP-0153 ask to stay small. More: ``not-acceptable``."""
+
+NAME_CHARACTERS = 256
+"""Of a display name, title, department, phone, group. More: refused."""
+
+ROSTER_GROUPS = 16
+"""Own groups on one contact. More: ``not-acceptable``."""
+
+WAITING_PAGE = 500
+"""Messages fetched at a time when those that waited are delivered at login; bounds memory, not what is delivered."""
+
+SEARCH_RESULTS = 100
+"""Contacts in one answer; a person narrows the search rather than scroll further."""
+
+SEARCH_CHARACTERS = 256
+"""Of a search text; what is beyond is cut off."""
+
+SEARCH_WORDS = 8
+"""Of a search text; further words are ignored."""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The ``[limits]`` table. 0 means none.
+
+    Attributes:
+        bytes_per_second: of one client, over a burst of a few seconds; above it the server reads slower, nothing is lost.
+        logins_per_minute: of one network address; above it new connections wait.
+        sessions_per_user: resources of one account.
+        stanza_bytes: of one stanza; above it the stream ends with ``policy-violation``. Announced by XEP-0478.
+    """
+
+    bytes_per_second: int = 1_048_576
+    logins_per_minute: int = 120
+    sessions_per_user: int = SESSIONS_PER_USER
+    stanza_bytes: int = 262_144

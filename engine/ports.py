@@ -1,0 +1,156 @@
+"""Side doors of the engine: what others keep or find for it.
+
+Each port is a Protocol with two implementations that pass the same tests: one on disk (package index) and one in memory
+(`index.memory`). The methods are coroutines; only workers await them, never a handler.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from engine.contacts import Contact, PersonalContact, RemovedContact
+from engine.errors import StreamCondition
+from engine.messages import Chat, Photo
+
+
+class StorageUnavailable(Exception):  # noqa: N818 -- a state of the world, not a fault of the program
+    """The disk is full, locked or broken just now; nothing of the call was done. The text is one line for the log."""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A chat to be archived: one row for it, one for its sender, one for each recipient and each absent member."""
+
+    chat: Chat
+    recipients: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Outcome of one draft, in the order of the drafts. `duplicate`: the id is that of the first time it was sent."""
+
+    id: int
+    duplicate: bool = False
+
+
+class Archive(Protocol):
+    """Every chat, once, in the history of everyone it belongs to."""
+
+    async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
+        """Write all drafts and move the delivery cursors, in one transaction; on disk (fsync) when this returns.
+
+        Ids are given here: microseconds since 1970, strictly growing also when the clock goes back or after a restart. A
+        draft whose sender (bare) and origin-id are in the archive already, or earlier in the batch, is a duplicate.
+        Cursors never move back.
+
+        Raises:
+            StorageUnavailable: nothing was written.
+        """
+
+    async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
+        """Chats that `owner` received after the archive id `after`, but at least after his cursor; oldest first.
+
+        The sender's full JID, the address and the alias are as they were; `is_delayed` is set.
+        """
+
+    async def newest(self) -> int:
+        """The newest id given so far; 0 in an empty archive."""
+
+    async def problems(self) -> list[str]:
+        """Check everything (SQLite's own check and the invariants of the tables); one line for each fault, naming the row."""
+
+
+class Accounts(Protocol):
+    """Domains, members, aliases, credentials, and what users keep about themselves and their contacts."""
+
+    async def domains(self) -> list[str]:
+        """All domains that have been added."""
+
+    async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
+        """The whole directory of a domain, removed contacts that are still remembered included."""
+
+    async def find(self, address: str) -> Contact | None:
+        """One member or alias."""
+
+    async def add_domain(self, domain: str) -> None:
+        """Serve this domain from now on; nothing changes if it is served already."""
+
+    async def remove_domain(self, domain: str) -> None:
+        """Forget the domain with all its members and aliases."""
+
+    async def put(
+        self, contacts: Sequence[Contact], verifiers: Mapping[str, Mapping[str, "Verifier"]] | None = None
+    ) -> list[Contact]:
+        """Add these contacts, or replace those that exist, in one transaction; `changed` is given here.
+
+        `verifiers`: for some of the addresses, the verifier of each hash name; an address without keeps its own.
+        """
+
+    async def remove(self, addresses: Sequence[str]) -> list[RemovedContact]:
+        """Remove members and aliases, with what they kept, in one transaction; unknown ones are left out."""
+
+    async def set_verifiers(self, address: str, verifiers: Mapping[str, "Verifier"]) -> None:
+        """A new password."""
+
+    async def problems(self) -> list[str]:
+        """Check everything; one line for each fault, naming the row."""
+
+    async def verifier(self, address: str, hash_name: str) -> "Verifier | None":
+        """The SCRAM verifier of a member (``sha-1`` or ``sha-256``); None: no such member, or no password set."""
+
+    async def personal(self, owner: str) -> list[PersonalContact]:
+        """What this user set for his contacts, dropped ones included (for versioning)."""
+
+    async def set_personal(
+        self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
+    ) -> PersonalContact:
+        """Keep (or, with neither, drop) the user's own name and groups for a contact."""
+
+    async def photo(self, address: str) -> Photo | None:
+        """The user's picture."""
+
+    async def set_photo(self, address: str, photo: Photo | None) -> None:
+        """Keep or drop the user's picture."""
+
+
+class Verifier(msgspec.Struct, frozen=True):
+    """What the server keeps of a password (RFC 5802, section 3): it proves knowledge, but cannot be used to log in."""
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+
+class FoundContacts(msgspec.Struct, frozen=True):
+    """Addresses, best first. `is_complete`: no further match was cut off by the limit."""
+
+    addresses: tuple[str, ...]
+    is_complete: bool
+
+
+class ContactSearch(Protocol):
+    """Finds members and aliases of one domain by letters and digits."""
+
+    async def search(self, domain: str, text: str, fields: dict[str, str], limit: int) -> FoundContacts:
+        """Contacts of `domain` of which every word of `text` begins some word, and likewise for each named field.
+
+        Fields: ``name``, ``first`` (a word of the name but the last), ``last``, ``nick`` (localpart or name), ``email``.
+        A text without a letter or digit finds nothing; no text and no fields find all, in order of name.
+        """
+
+    async def update(self, changes: Sequence[Contact | RemovedContact]) -> None:
+        """Put new, changed and removed contacts into the index; they are found when this returns."""
+
+    async def rebuild(self, contacts: Sequence[Contact]) -> None:
+        """The index again, from nothing."""
+
+
+class Wire(Protocol):
+    """A client's end, attached to a session. Calls come from the session's handler, never from another thread."""
+
+    def deliver(self, event: msgspec.Struct) -> None:
+        """Render the event and have it written at the end of this turn."""
+
+    def close(self, condition: StreamCondition | None, text: str) -> None:
+        """Say goodbye and close."""
