@@ -76,6 +76,11 @@ class RemovedContact(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     kind: ContactKind
     changed: int
 
+    @property
+    def is_alias(self) -> bool:
+        """It was an alias, not a person."""
+        return self.kind is ContactKind.ALIAS
+
 
 class PersonalContact(msgspec.Struct, frozen=True, kw_only=True):
     """What a user himself set for a contact (RFC 6121, 2.3). A contact whose additions were dropped has neither.

@@ -94,9 +94,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class OpenSession(msgspec.Struct, frozen=True):
-    """A logged-in client wants to be a session of its account. `replaces`: an older session of this name gives way."""
+    """A logged-in client wants to be a session of its account. `again`: it was one already and answers `ReopenSessions`."""
 
     session: Jid
+    again: bool = False
 
 
 class SessionOpened(msgspec.Struct, frozen=True):
@@ -134,17 +135,41 @@ class ReopenSessions(msgspec.Struct, frozen=True):
     """A user actor began anew with a clean state: its sessions say again who they are."""
 
 
+class AnnounceSessions(msgspec.Struct, frozen=True):
+    """A domain actor began anew with a clean state: its users say again who is there."""
+
+
 # -- chat ---------------------------------------------------------------------------------------------------------------
 
 
 class SendChat(msgspec.Struct, frozen=True):
-    """session -> user of the sender (-> alias)."""
+    """session -> user of the sender."""
 
     chat: Chat
 
 
+class ExpandAlias(msgspec.Struct, frozen=True):
+    """user of the sender -> alias: who gets this message?"""
+
+    chat: Chat
+
+
+class AliasExpanded(msgspec.Struct, frozen=True):
+    """alias -> user of the sender. `chat` is marked with the alias.
+
+    Attributes:
+        chat: the message.
+        recipients: members that are online, or all when none is; the sender too if he is a member.
+        absent: members that are offline while others are online.
+    """
+
+    chat: Chat
+    recipients: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+
+
 class ArchiveChat(msgspec.Struct, frozen=True):
-    """user or alias -> archiver: commit, then deliver.
+    """user of the sender -> archiver: commit, then deliver.
 
     Attributes:
         chat: what was said; without `is_lasting` it is only kept in order behind what the archiver still holds.
@@ -155,6 +180,13 @@ class ArchiveChat(msgspec.Struct, frozen=True):
     chat: Chat
     recipients: tuple[str, ...]
     absent: tuple[str, ...] = ()
+
+
+class Relay(msgspec.Struct, frozen=True):
+    """user -> archiver: tell this to that address, but not before what the archiver still holds (RFC 6120, 10.1)."""
+
+    address: str
+    message: msgspec.Struct
 
 
 class DeliverChat(msgspec.Struct, frozen=True):
@@ -182,14 +214,21 @@ class ChatRefused(msgspec.Struct, frozen=True):
 
 
 class FetchWaiting(msgspec.Struct, frozen=True):
-    """user -> archiver: what came while no session took chats, after the archive id `after` (0: after the cursor)."""
+    """user -> archiver -> historian: what came while no session took chats.
+
+    Attributes:
+        owner: the recipient's bare address.
+        after: only what has a greater archive id; and only what is after the cursor.
+        up_to: the newest id on disk; the archiver fills it in.
+    """
 
     owner: str
     after: int = 0
+    up_to: int = 0
 
 
 class WaitingFetched(msgspec.Struct, frozen=True):
-    """archiver -> user. `up_to`: every message to `owner` up to this id is among these or was told before.
+    """historian -> user. `up_to`: every message to `owner` up to this id is among these or was told before.
 
     `is_last`: there is no further page.
     """
@@ -242,6 +281,10 @@ class Subscribe(msgspec.Struct, frozen=True):
     kind: SubscriptionKind
 
 
+class FlushPresence(msgspec.Struct, frozen=True):
+    """domain -> itself: the window of a burst is over."""
+
+
 class PresenceChanged(msgspec.Struct, frozen=True):
     """user or alias -> domain. `status`: the merged one, after the change."""
 
@@ -272,10 +315,19 @@ class MemberStatusChanged(msgspec.Struct, frozen=True):
     status: Status
 
 
-class SetMembers(msgspec.Struct, frozen=True):
-    """domain -> alias: the people it expands to, each with his status if not Offline."""
+class FetchMembers(msgspec.Struct, frozen=True):
+    """alias -> domain: an alias that began anew asks for its `SetMembers`."""
 
-    contact: Contact
+    address: str
+
+
+class StopAlias(msgspec.Struct, frozen=True):
+    """domain -> alias: it was removed."""
+
+
+class SetMembers(msgspec.Struct, frozen=True):
+    """domain -> alias: the people it expands to, and the status of each who is not Offline."""
+
     people: tuple[str, ...]
     statuses: dict[str, Status]
 
@@ -292,6 +344,13 @@ class FetchRoster(msgspec.Struct, frozen=True):
     request: Request
     version: str | None = None
     personal: tuple[PersonalContact, ...] = ()
+
+
+class WatchRoster(msgspec.Struct, frozen=True):
+    """user -> domain: this session fetched the roster before the domain began anew."""
+
+    session: Jid
+    personal: tuple[PersonalContact, ...]
 
 
 class RosterFetched(msgspec.Struct, frozen=True):
@@ -323,7 +382,7 @@ class SetPersonalContact(msgspec.Struct, frozen=True):
 
 
 class PersonalContactChanged(msgspec.Struct, frozen=True):
-    """registrar -> user -> domain -> the user's sessions."""
+    """registrar -> user -> domain, which pushes it to the user's sessions."""
 
     owner: str
     personal: PersonalContact
@@ -350,7 +409,7 @@ class ContactsChanged(msgspec.Struct, frozen=True):
 
 
 class RosterChanged(msgspec.Struct, frozen=True, eq=False, weakref=True):
-    """domain -> sessions that fetched the roster. `personal`: only in a push to one user."""
+    """domain -> sessions that fetched the roster. `personal`: the user's own additions to the changed contacts."""
 
     version: str
     changes: tuple[Contact | RemovedContact, ...]
@@ -358,14 +417,14 @@ class RosterChanged(msgspec.Struct, frozen=True, eq=False, weakref=True):
 
 
 class FetchContact(msgspec.Struct, frozen=True):
-    """session -> user -> domain: who is at this address of one's own domain?"""
+    """session -> user: who is at this address of one's own domain?"""
 
     request: Request
     address: str
 
 
 class ContactFetched(msgspec.Struct, frozen=True):
-    """domain -> session. `contact`: None: nobody."""
+    """user -> session. `contact`: None: nobody."""
 
     request: Request
     contact: Contact | None
@@ -444,3 +503,13 @@ class RequestRefused(msgspec.Struct, frozen=True):
     request: Request
     condition: Condition
     text: str = ""
+
+    @classmethod
+    def of_chat(cls, chat: Chat, condition: Condition, text: str = "") -> "RequestRefused":
+        """The refusal of a message, for the session that sent it."""
+        return cls(Request(chat.sender, chat.stanza_id, chat.to.full, kind="message"), condition, text)
+
+    @classmethod
+    def of_iq(cls, iq: Iq, condition: Condition) -> "RequestRefused":
+        """The refusal of a request to another session."""
+        return cls(Request(iq.sender, iq.stanza_id, iq.to.full), condition)

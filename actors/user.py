@@ -1,0 +1,329 @@
+"""One account: its sessions, what goes out from them and what comes in to them.
+
+**Out.** Whatever a session sends to others leaves here, in the order in which it was sent (RFC 6120, 10.1). A chat that is
+history goes to the archiver, which delivers it after the commit; a chat to an alias asks the alias first, and what was sent
+after it waits for the answer. Everything else (typing, IQs, presence) goes straight to its address, unless a chat of this
+account is still at the archiver: then it takes the same way, so that it does not overtake.
+
+**In.** A chat goes to the sessions that `engine.delivery` chooses. `_delivered` is the archive id up to which everything has
+reached a session; what is not above it is old and dropped, so nothing comes twice. While no session takes chats the account
+falls behind; the next session that does makes it fetch what waits, page by page, and until it has caught up the archive is
+the only source, so nothing is lost or out of order.
+
+**Life.** Started by its domain when its address is first needed, and gone when nobody is left who needs it.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from pykka import ActorRef
+
+from actors.directory import ARCHIVER, INDEXER, REGISTRAR, Directory
+from actors.mailbox import MailboxFull
+from actors.runtime import TrioActor
+from engine import delivery
+from engine import messages as m
+from engine.contacts import Contact, PersonalContact
+from engine.errors import Condition
+from engine.jid import Jid
+from engine.limits import Limits
+from engine.presence import Presence, PresenceChange, merge, takes_chats
+
+
+class User(TrioActor):
+    """The actor of one bare JID."""
+
+    def __init__(self, address: str, directory: Directory, limits: Limits) -> None:
+        super().__init__()
+        self._address = address
+        self._domain = address.rpartition("@")[2]
+        self._directory = directory
+        self._limits = limits
+        self._sessions: dict[str, Presence | None] = {}
+        self._with_roster: set[str] = set()
+        self._personal: dict[str, PersonalContact] | None = None
+        self._waiting_for_personal: list[m.FetchRoster] = []
+        self._outgoing: deque[m.Chat] = deque()  # the first one waits for its alias
+        self._at_archiver = 0
+        self._delivered = 0
+        self._newest_seen = 0
+        self._is_behind = True
+        self._is_fetching = False
+
+    def on_receive(self, message: Any) -> None:
+        """Handle one message; the last one of an account that nobody needs any more ends the actor."""
+        self._handlers[type(message)](self, message)
+        if not self._sessions:
+            self._leave_if_idle()
+
+    def on_restart(self, failed_message: Any, error: BaseException) -> None:  # noqa: ARG002
+        """Begin anew: the sessions know who they are."""
+        for session in self._directory.sessions(self._address):
+            session.tell(m.ReopenSessions())
+
+    # -- sessions ------------------------------------------------------------------------------------------------------
+
+    def _open_session(self, command: m.OpenSession) -> None:
+        jid = command.session
+        limit = self._limits.sessions_per_user
+        if jid.resource not in self._sessions and limit and len(self._sessions) >= limit:
+            self._tell(jid.full, m.SessionRefused(jid, Condition.RESOURCE_CONSTRAINT))
+            return
+        if self._sessions.get(jid.resource) is not None:  # an older session of this name gave way
+            self._change_presence(jid, None, "")
+        self._sessions[jid.resource] = None
+        if not command.again:
+            self._with_roster.discard(jid.resource)
+            self._tell(jid.full, m.SessionOpened(jid))
+
+    def _close_session(self, event: m.SessionClosed) -> None:
+        self._tell(self._domain, event)
+        if self._sessions.get(event.session.resource) is not None:
+            self._change_presence(event.session, None, event.text)
+        self._sessions.pop(event.session.resource, None)
+        self._with_roster.discard(event.session.resource)
+
+    def _announce_sessions(self, _: m.AnnounceSessions) -> None:
+        for resource, presence in self._sessions.items():
+            jid = Jid(self._address, resource)
+            if resource in self._with_roster:
+                self._tell(self._domain, m.WatchRoster(jid, tuple((self._personal or {}).values())))
+            if presence is not None:
+                self._change_presence(jid, presence, "")
+
+    def _close_all(self, command: m.CloseSession) -> None:
+        for session in self._directory.sessions(self._address):
+            session.tell(command)
+
+    def _leave_if_idle(self) -> None:
+        if not (self._at_archiver or self._outgoing or self._directory.sessions(self._address)):
+            self._directory.unbind(self._address, self.actor_ref)
+            self.stop()
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    def _send_chat(self, command: m.SendChat) -> None:
+        self._outgoing.append(command.chat)
+        if len(self._outgoing) == 1:
+            self._send_outgoing()
+
+    def _send_outgoing(self) -> None:
+        while self._outgoing:
+            chat = self._outgoing[0]
+            contact = self._contact(chat.to.bare)
+            # Only what the kindest state of the account would still turn away is decided without the recipient.
+            account = delivery.Account.UNKNOWN if contact is None else delivery.Account.FULL_MATCH
+            decided = delivery.outcome(account, chat.kind)
+            if decided is delivery.Outcome.REFUSE:
+                self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.SERVICE_UNAVAILABLE))
+            elif contact is not None and contact.is_alias:
+                self._tell(contact.address, m.ExpandAlias(chat))
+                return
+            elif contact is not None:
+                self._hand_over(chat, (contact.address,))
+            self._outgoing.popleft()
+
+    def _send_expanded(self, event: m.AliasExpanded) -> None:
+        if self._outgoing:
+            self._outgoing.popleft()
+            self._hand_over(event.chat, event.recipients, event.absent)
+            self._send_outgoing()
+
+    def _hand_over(self, chat: m.Chat, recipients: tuple[str, ...], absent: tuple[str, ...] = ()) -> None:
+        if not delivery.is_archived(chat):
+            for recipient in recipients:
+                self._pass_on(recipient, m.DeliverChat(chat))
+            return
+        try:
+            self._tell(ARCHIVER, m.ArchiveChat(chat, recipients, absent))
+            self._at_archiver += 1
+        except MailboxFull:
+            text = "too much waits to be written; try again"
+            self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.RESOURCE_CONSTRAINT, text))
+
+    def _chat_archived(self, _: m.ChatArchived) -> None:
+        self._at_archiver = max(0, self._at_archiver - 1)
+
+    def _chat_refused(self, event: m.ChatRefused) -> None:
+        refusal = m.RequestRefused.of_chat(event.chat, event.condition, event.text)
+        self._tell(event.chat.sender.full, refusal)
+        if self._outgoing and self._outgoing[0] is event.chat:  # its alias failed
+            self._outgoing.popleft()
+            self._send_outgoing()
+        else:
+            self._at_archiver = max(0, self._at_archiver - 1)
+
+    def _send_iq(self, command: m.SendIq) -> None:
+        iq = command.iq
+        if iq.to.domain == self._domain and self._directory.find(iq.to.full) is not None:
+            self._pass_on(iq.to.full, m.DeliverIq(iq))
+        elif iq.kind in {"get", "set"}:
+            self._tell(iq.sender.full, m.RequestRefused.of_iq(iq, Condition.SERVICE_UNAVAILABLE))
+
+    def _pass_on(self, address: str, message: Any) -> None:
+        if self._at_archiver:
+            try:
+                self._tell(ARCHIVER, m.Relay(address, message))
+            except MailboxFull:  # what is not history may be lost, as on any network
+                return
+        else:
+            self._tell(address, message)
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def _deliver_chat(self, event: m.DeliverChat) -> None:
+        chat = event.chat
+        if chat.id:
+            if chat.id <= self._delivered:
+                return
+            self._newest_seen = chat.id
+            if self._is_fetching:
+                return
+        decided = delivery.choose(chat, self._address, self._sessions)
+        if decided.outcome is delivery.Outcome.REFUSE:
+            self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.SERVICE_UNAVAILABLE))
+        for resource in decided.resources:
+            self._tell(f"{self._address}/{resource}", event)
+        if chat.id and decided.resources and not self._is_behind:
+            self._move_cursor(chat.id)
+        elif decided.outcome is delivery.Outcome.WAIT:
+            self._is_behind = True
+
+    def _move_cursor(self, delivered: int) -> None:
+        if delivered > self._delivered:
+            self._delivered = delivered
+            self._tell(ARCHIVER, m.MoveCursor(self._address, delivered))
+
+    def _catch_up(self) -> None:
+        if self._is_behind and not self._is_fetching and any(map(takes_chats, self._sessions.values())):
+            self._is_fetching = True
+            self._tell(ARCHIVER, m.FetchWaiting(self._address, self._delivered))
+
+    def _deliver_waiting(self, event: m.WaitingFetched) -> None:
+        self._is_fetching = False
+        takers = [resource for resource, presence in self._sessions.items() if takes_chats(presence)]
+        if not takers:  # they left meanwhile; it waits on
+            return
+        for chat in event.chats:
+            for resource in takers:
+                self._tell(f"{self._address}/{resource}", m.DeliverChat(chat))
+        self._move_cursor(event.up_to)
+        self._is_behind = not event.is_last or self._newest_seen > event.up_to
+        self._catch_up()
+
+    # -- presence ------------------------------------------------------------------------------------------------------
+
+    def _set_presence(self, command: m.SetPresence) -> None:
+        if command.session.resource in self._sessions:
+            self._change_presence(command.session, command.presence, command.text)
+            self._catch_up()
+
+    def _change_presence(self, jid: Jid, presence: Presence | None, text: str) -> None:
+        self._sessions[jid.resource] = presence
+        change = PresenceChange(jid, presence, text)
+        self._pass_on(self._domain, m.PresenceChanged(change, merge(self._sessions.values())))
+
+    def _send_presence(self, command: m.SendPresence) -> None:
+        if self._contact(command.to.bare) is not None:
+            self._pass_on(command.to.bare, command)
+
+    def _see_presence(self, command: m.SendPresence) -> None:
+        seen = m.PresenceSeen((PresenceChange(command.session, command.presence, command.text),))
+        if command.to.is_bare:
+            for resource, presence in self._sessions.items():
+                if presence is not None:
+                    self._tell(f"{self._address}/{resource}", seen)
+        elif command.to.resource in self._sessions:
+            self._tell(command.to.full, seen)
+
+    def _direct_presence(self, command: m.SendPresence) -> None:
+        # One message both ways: out from an own session, and in from a contact's (or from an own one to oneself).
+        if command.session.bare == self._address and command.to.bare != self._address:
+            self._send_presence(command)
+        else:
+            self._see_presence(command)
+
+    def _ask_domain(self, command: m.ProbePresence | m.Subscribe) -> None:
+        if self._contact(command.to.bare) is not None:
+            self._tell(self._domain, command)
+
+    # -- contacts ------------------------------------------------------------------------------------------------------
+
+    def _fetch_roster(self, command: m.FetchRoster) -> None:
+        if self._personal is None:
+            self._waiting_for_personal.append(command)
+            if len(self._waiting_for_personal) == 1:
+                self._tell(REGISTRAR, m.FetchPersonal(self._address))
+            return
+        self._with_roster.add(command.request.session.resource)
+        personal = tuple(self._personal.values())
+        self._tell(self._domain, m.FetchRoster(command.request, command.version, personal))
+
+    def _personal_fetched(self, event: m.PersonalFetched) -> None:
+        self._personal = {entry.address: entry for entry in event.personal}
+        commands, self._waiting_for_personal = self._waiting_for_personal, []
+        for command in commands:
+            self._fetch_roster(command)
+
+    def _set_personal(self, command: m.SetPersonalContact) -> None:
+        if self._contact(command.address) is None or command.address == self._address:
+            self._tell(command.request.session.full, m.RequestRefused(command.request, Condition.ITEM_NOT_FOUND))
+        else:
+            self._tell(REGISTRAR, command)
+
+    def _personal_changed(self, event: m.PersonalContactChanged) -> None:
+        if self._personal is not None:
+            self._personal[event.personal.address] = event.personal
+        self._tell(self._domain, event)
+
+    def _fetch_contact(self, command: m.FetchContact) -> None:
+        found = m.ContactFetched(command.request, self._contact(command.address))
+        self._tell(command.request.session.full, found)
+
+    def _fetch_card(self, command: m.FetchCard) -> None:
+        if self._contact(command.address) is None:
+            self._tell(command.request.session.full, m.RequestRefused(command.request, Condition.SERVICE_UNAVAILABLE))
+        else:
+            self._tell(REGISTRAR, command)
+
+    def _set_photo(self, command: m.SetPhoto) -> None:
+        self._tell(REGISTRAR, command)
+
+    def _search(self, command: m.SearchContacts) -> None:
+        self._tell(INDEXER, command)
+
+    # -- look-ups ------------------------------------------------------------------------------------------------------
+
+    def _contact(self, address: str) -> Contact | None:
+        """A contact of one's own domain: nothing of another can be told apart from a name that does not exist."""
+        return self._directory.contact(self._domain, address)
+
+    def _tell(self, address: str, message: Any) -> bool:
+        return self._directory.tell(address, message)
+
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        m.OpenSession: _open_session,
+        m.SessionClosed: _close_session,
+        m.AnnounceSessions: _announce_sessions,
+        m.CloseSession: _close_all,
+        m.SendChat: _send_chat,
+        m.AliasExpanded: _send_expanded,
+        m.ChatArchived: _chat_archived,
+        m.ChatRefused: _chat_refused,
+        m.SendIq: _send_iq,
+        m.DeliverChat: _deliver_chat,
+        m.WaitingFetched: _deliver_waiting,
+        m.SetPresence: _set_presence,
+        m.SendPresence: _direct_presence,
+        m.ProbePresence: _ask_domain,
+        m.Subscribe: _ask_domain,
+        m.FetchRoster: _fetch_roster,
+        m.PersonalFetched: _personal_fetched,
+        m.SetPersonalContact: _set_personal,
+        m.PersonalContactChanged: _personal_changed,
+        m.FetchContact: _fetch_contact,
+        m.FetchCard: _fetch_card,
+        m.SetPhoto: _set_photo,
+        m.SearchContacts: _search,
+    }

@@ -1,0 +1,88 @@
+"""Plays about aliases: a contact that reaches all its members who are online."""
+
+from engine.administration import AddAlias, AddUser, RemoveUser
+from tests.stage.stage import Stage
+
+SALES = "salesteam@example.com"
+ADDRESS = "{http://jabber.org/protocol/address}address"
+
+
+async def test_an_alias_reaches_all_members_online_in_all_their_sessions(stage: Stage):
+    alice = await stage.enter("alice")
+    members = [await stage.enter("bob", "desk"), await stage.enter("bob", "phone"), await stage.enter("carol")]
+    await alice.says(SALES, "who can help?")
+    for member in members:
+        heard = await member.hears_message("who can help?", alice.jid)
+        [mark] = heard.iter(ADDRESS)
+        assert (mark.get("type"), mark.get("jid")) == ("to", SALES)
+        assert heard.get("to") == member.bare
+    await members[0].says(alice.jid, "I can")
+    await alice.hears_message("I can", members[0].jid)
+
+
+async def test_histories_of_an_alias_message(stage: Stage):
+    alice, bob = await stage.enter("alice"), await stage.enter("bob")
+    await alice.says(SALES, "hello team")
+    await bob.hears_message("hello team")
+    assert await stage.conversations(alice.bare) == [SALES]
+    assert await stage.conversations(bob.bare) == [alice.bare]
+    assert await stage.conversations("carol@example.com") == []
+    assert await stage.ledger("hello team") == {
+        "alice@example.com": "sent",
+        "bob@example.com": "received",
+        "carol@example.com": "absent",
+        "dan@example.com": "absent",
+    }
+
+
+async def test_with_nobody_online_it_waits_for_every_member(stage: Stage):
+    alice = await stage.enter("alice")
+    await alice.says(SALES, "first thing tomorrow")
+    await stage.settle(alice)
+    for name in ("bob", "carol", "dan"):
+        member = await stage.enter(name)
+        heard = await member.hears_message("first thing tomorrow", alice.jid)
+        assert next(heard.iter(ADDRESS)).get("jid") == SALES
+
+
+async def test_a_member_who_writes_does_not_hear_himself_but_his_other_sessions_do(stage: Stage):
+    desk, phone = await stage.enter("bob", "desk"), await stage.enter("bob", "phone")
+    carol = await stage.enter("carol")
+    await desk.says(SALES, "from bob")
+    await carol.hears_message("from bob", desk.jid)
+    await phone.hears_message("from bob", desk.jid)
+    await stage.settle(desk)
+    assert desk.messages() == []
+
+
+async def test_what_is_said_to_an_alias_and_then_to_a_person_keeps_its_order(stage: Stage):
+    alice, bob = await stage.enter("alice"), await stage.enter("bob")
+    said = []
+    for number in range(30):
+        to = SALES if number % 3 == 0 else bob.bare
+        await alice.says(to, f"{number}")
+        said.append(f"{number}")
+    await bob.hears_message(said[-1])
+    assert bob.messages() == said[:-1]
+
+
+async def test_an_alias_within_an_alias_reaches_each_person_once(stage: Stage):
+    await stage.operate(AddAlias("everyone@example.com", (SALES, "bob@example.com", "erin@example.com")))
+    alice, bob, erin = await stage.enter("alice"), await stage.enter("bob"), await stage.enter("erin")
+    await alice.says("everyone@example.com", "all hands")
+    await erin.hears_message("all hands")
+    await bob.hears_message("all hands")
+    await stage.settle(bob)
+    assert bob.messages() == []
+
+
+async def test_members_that_come_and_go_change_the_alias_at_once(stage: Stage):
+    alice, erin = await stage.enter("alice"), await stage.enter("erin")
+    await stage.operate(AddAlias(SALES, ("erin@example.com",)))
+    await alice.says(SALES, "welcome")
+    await erin.hears_message("welcome")
+    await stage.operate(AddUser("fred@example.com", name="Fred"))
+    await stage.operate(AddAlias("pair@example.com", ("erin@example.com", "fred@example.com")))
+    await stage.operate(RemoveUser("fred@example.com"))
+    await alice.says("pair@example.com", "only you")
+    await erin.hears_message("only you")

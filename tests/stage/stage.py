@@ -1,0 +1,60 @@
+"""What a play can ask of the stage that it runs on."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from engine.contacts import Contact, ContactKind
+from tests.stage.player import Player
+
+DOMAIN = "example.com"
+PASSWORD = "correct horse"
+
+CAST: Iterable[Contact] = (
+    Contact(address="alice@example.com", name="Alice Archer", title="Engineer", phone="+1 555 0100"),
+    Contact(address="bob@example.com", name="Bob Baker", department="Sales"),
+    Contact(address="carol@example.com", name="Carol Cole", title="Head of sales", department="Sales"),
+    Contact(address="dan@example.com", name="Dan Drew", department="Support"),
+    Contact(address="erin@example.com", name="Erin Eve"),
+    Contact(
+        address="salesteam@example.com",
+        kind=ContactKind.ALIAS,
+        name="Sales team",
+        members=("bob@example.com", "carol@example.com", "dan@example.com"),
+    ),
+    Contact(address="zoe@example.org", name="Zoe Zinn"),
+)
+
+
+class Stage(Protocol):
+    """A running system with the cast as its members."""
+
+    async def enter(
+        self,
+        name: str,
+        resource: str = "",
+        *,
+        domain: str = DOMAIN,
+        is_present: bool = True,
+        show: str = "",
+        priority: int = 0,
+    ) -> Player:
+        """A client of this account logs in and, unless told otherwise, says that it is available."""
+
+    async def settle(self, player: Player) -> None:
+        """Wait until everything that was sent so far has reached this player, if it reaches it at all."""
+
+    async def operate(self, command: object) -> None:
+        """What an operator does with the command line."""
+
+    async def history(self, owner: str) -> list[tuple[str, str, str]]:
+        """The archive of one account: stanza-id, sender's bare JID, body; oldest first."""
+
+    async def conversations(self, owner: str) -> list[str]:
+        """With whom this account has history, in order of address."""
+
+    async def ledger(self, body: str) -> dict[str, str]:
+        """Account -> ``sent``, ``received`` or ``absent`` for the one message with this body."""
+
+    def broken_archive(self) -> AbstractContextManager[None]:
+        """Until the end of the block the archive cannot be written."""
