@@ -28,10 +28,6 @@ class Alias(TrioActor):
         self._online: dict[str, Status] = {}
         self._status = Status.OFFLINE
 
-    def on_start(self) -> None:
-        """Take the address."""
-        self._directory.bind(self._jid.bare, self.actor_ref)
-
     def on_restart(self, failed_message: Any, error: BaseException) -> None:  # noqa: ARG002
         """Begin anew: the domain knows the members."""
         self._directory.tell(self._jid.domain, m.FetchMembers(self._jid.bare))

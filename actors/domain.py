@@ -67,7 +67,6 @@ class Domain(TrioActor):
 
     def on_start(self) -> None:
         """Open the domain: its contacts can be found, its aliases are there, its users start when they are needed."""
-        self._directory.bind(self._name, self.actor_ref)
         self._directory.publish(self._name, self._contacts)
         self._directory.set_factory(self._name, self._start_user)
         self._reset_aliases()
@@ -78,6 +77,12 @@ class Domain(TrioActor):
             jid = Jid.parse(address)
             if jid.domain == self._name and jid.local and jid.is_bare and address not in self._aliases:
                 self._directory.tell(address, m.AnnounceSessions())
+
+    def _close(self, _: m.CloseDomain) -> None:
+        self._directory.set_factory(self._name, None)
+        self._directory.publish(self._name, None)
+        self._directory.unbind(self._name, self.actor_ref)
+        self.stop()
 
     def on_receive(self, message: Any) -> None:
         """Handle one message."""
@@ -150,10 +155,7 @@ class Domain(TrioActor):
 
     def _answer_probe(self, command: m.ProbePresence) -> None:
         entries = self._board.get(command.to.bare, {})
-        if command.to.resource:
-            found = (entries[command.to.resource],) if command.to.resource in entries else ()
-        else:
-            found = tuple(entries.values())
+        found = tuple(change for change in entries.values() if command.to in (change.jid, change.jid.to_bare()))
         # RFC 6121, 4.3.2: a contact without a session is told as unavailable, from its bare JID.
         self._tell(command.session, m.PresenceSeen(found or (PresenceChange(command.to, None),)))
 
@@ -173,7 +175,8 @@ class Domain(TrioActor):
 
     def _fetch_roster(self, command: m.FetchRoster) -> None:
         request = command.request
-        watcher = self._watch_roster(m.WatchRoster(request.session, command.personal))
+        self._watch_roster(m.WatchRoster(request.session, command.personal))
+        watcher = self._roster_watchers[request.session.bare]
         version = self._version(watcher)
         known = RosterVersion.parse(command.version) if command.version else None
         changes = self._contacts.since(known.domain) if known is not None else None
@@ -189,11 +192,10 @@ class Domain(TrioActor):
             answer = m.RosterFetched(request, version, None, tuple(changed.values()), personal)
         self._tell(request.session, answer)
 
-    def _watch_roster(self, command: m.WatchRoster) -> RosterWatcher:
+    def _watch_roster(self, command: m.WatchRoster) -> None:
         watcher = self._roster_watchers.setdefault(command.session.bare, RosterWatcher({}, set()))
         watcher.personal = {entry.address: entry for entry in command.personal}
         watcher.sessions.add(command.session.full)
-        return watcher
 
     def _session_closed(self, event: m.SessionClosed) -> None:
         watcher = self._roster_watchers.get(event.session.bare)
@@ -258,7 +260,8 @@ class Domain(TrioActor):
             self._directory.tell(name, m.StopAlias())
         for name, people in expanded.items():
             if self._directory.find(name) is None:
-                self._runtime.start(Alias, name, self._directory, owner=self.actor_ref)
+                ref = self._runtime.start(Alias, name, self._directory, owner=self.actor_ref)
+                self._directory.bind(name, ref)
             if before.get(name) != people:
                 self._set_members(m.FetchMembers(name))
 
@@ -279,4 +282,5 @@ class Domain(TrioActor):
         m.PersonalContactChanged: _personal_changed,
         m.ContactsChanged: _contacts_changed,
         m.FetchMembers: _set_members,
+        m.CloseDomain: _close,
     }

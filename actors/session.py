@@ -44,6 +44,8 @@ class Session(TrioActor):
             self.stop()
             return
         older = self._directory.find(self._jid.full)
+        if older is self.actor_ref:  # began anew after a failure; for the account nothing has changed
+            return
         self._directory.bind(self._jid.full, self.actor_ref)
         if older is not None:
             older.tell(m.CloseSession(StreamCondition.CONFLICT, "the same resource was bound again"))
@@ -106,7 +108,7 @@ class Session(TrioActor):
         self.stop()
 
     def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:  # noqa: ARG002
-        """A session that fails takes nobody with it: its client is told and logs in again."""
+        """A session that cannot go on: its client is told and logs in again."""
         self._wire.close(StreamCondition.INTERNAL_SERVER_ERROR, "")
         self._leave()
 

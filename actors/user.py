@@ -7,17 +7,15 @@ account is still at the archiver: then it takes the same way, so that it does no
 
 **In.** A chat goes to the sessions that `engine.delivery` chooses. `_delivered` is the archive id up to which everything has
 reached a session; what is not above it is old and dropped, so nothing comes twice. While no session takes chats the account
-falls behind; the next session that does makes it fetch what waits, page by page, and until it has caught up the archive is
-the only source, so nothing is lost or out of order.
+falls behind; the next session that does makes it fetch what waits, page by page. What comes meanwhile is held and follows, so
+nothing is lost, doubled or out of order.
 
 **Life.** Started by its domain when its address is first needed, and gone when nobody is left who needs it.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
-
-from pykka import ActorRef
+from typing import Any, ClassVar, Final
 
 from actors.directory import ARCHIVER, INDEXER, REGISTRAR, Directory
 from actors.mailbox import MailboxFull
@@ -29,6 +27,10 @@ from engine.errors import Condition
 from engine.jid import Jid
 from engine.limits import Limits
 from engine.presence import Presence, PresenceChange, merge, takes_chats
+
+
+HELD_CHATS: Final = 1_000
+"""Chats that may come while the account catches up; the fetch takes milliseconds. More are fetched after it."""
 
 
 class User(TrioActor):
@@ -47,9 +49,10 @@ class User(TrioActor):
         self._outgoing: deque[m.Chat] = deque()  # the first one waits for its alias
         self._at_archiver = 0
         self._delivered = 0
-        self._newest_seen = 0
         self._is_behind = True
         self._is_fetching = False
+        self._held: list[m.Chat] = []  # while fetching
+        self._has_held_all = True
 
     def on_receive(self, message: Any) -> None:
         """Handle one message; the last one of an account that nobody needs any more ends the actor."""
@@ -174,20 +177,27 @@ class User(TrioActor):
 
     def _deliver_chat(self, event: m.DeliverChat) -> None:
         chat = event.chat
-        if chat.id:
-            if chat.id <= self._delivered:
-                return
-            self._newest_seen = chat.id
-            if self._is_fetching:
-                return
+        if self._is_fetching:
+            self._hold(chat)
+        elif chat.id == 0 or chat.id > self._delivered:
+            self._deliver(chat)
+
+    def _hold(self, chat: m.Chat) -> None:
+        if len(self._held) < HELD_CHATS:
+            self._held.append(chat)
+        else:  # what is archived can be fetched again, what is not may be lost, as on any network
+            self._has_held_all = False
+
+    def _deliver(self, chat: m.Chat) -> None:
         decided = delivery.choose(chat, self._address, self._sessions)
         if decided.outcome is delivery.Outcome.REFUSE:
             self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.SERVICE_UNAVAILABLE))
+        event = m.DeliverChat(chat)
         for resource in decided.resources:
             self._tell(f"{self._address}/{resource}", event)
         if chat.id and decided.resources and not self._is_behind:
             self._move_cursor(chat.id)
-        elif decided.outcome is delivery.Outcome.WAIT:
+        elif chat.id and decided.outcome is delivery.Outcome.WAIT:
             self._is_behind = True
 
     def _move_cursor(self, delivered: int) -> None:
@@ -202,14 +212,25 @@ class User(TrioActor):
 
     def _deliver_waiting(self, event: m.WaitingFetched) -> None:
         self._is_fetching = False
-        takers = [resource for resource, presence in self._sessions.items() if takes_chats(presence)]
-        if not takers:  # they left meanwhile; it waits on
+        if not any(map(takes_chats, self._sessions.values())):  # they left meanwhile; what is archived waits on
+            self._held.clear()
             return
-        for chat in event.chats:
-            for resource in takers:
-                self._tell(f"{self._address}/{resource}", m.DeliverChat(chat))
-        self._move_cursor(event.up_to)
-        self._is_behind = not event.is_last or self._newest_seen > event.up_to
+        held_ids = {chat.id for chat in self._held if chat.id}
+        first_held = min(held_ids, default=event.up_to + 1)
+        older = [chat for chat in event.chats if chat.id < first_held]
+        for chat in older:
+            self._deliver(chat)
+        if len(older) == len(event.chats) and not event.is_last:
+            self._move_cursor(event.up_to)
+        else:  # what was held goes out as it came: no stamp of delay, and what is not archived in its place
+            held, self._held = self._held, []
+            for chat in held:
+                if chat.id == 0 or chat.id > self._delivered:
+                    self._deliver(chat)
+            is_complete = event.is_last and held_ids.issuperset(chat.id for chat in event.chats[len(older) :])
+            self._is_behind = not (is_complete and self._has_held_all)
+            self._has_held_all = True
+            self._move_cursor(max(held_ids, default=event.up_to) if self._is_behind else max(event.up_to, *held_ids, 0))
         self._catch_up()
 
     # -- presence ------------------------------------------------------------------------------------------------------

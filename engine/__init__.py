@@ -27,8 +27,8 @@ What you find in this package, all of it plain functions over values, without tr
 commits it for both parties and only then tells it to the user of each recipient. `delivery.choose` picks the sessions, each
 session gives it to its wire, and the connection writes it at the end of the turn, together with whatever else came in.
 
-**One presence.** A session tells its user, the user its `actors.domain`. The domain collects changes for at most 50 ms and tells
-them to every session that sees others as one object, which is rendered once.
+**One presence.** A session tells its user, the user its `actors.domain`. The domain collects changes for at most 50 ms and
+tells them to every session that sees others as one object, which is rendered once.
 
 **Who may import whom.** engine: nothing of ours. index: engine. actors: engine. gateways: engine and actors. config: all.
 Nobody: config. A third-party library has one home: pykka in actors, aiosqlite, asyncio and tantivy in index, trio-websocket

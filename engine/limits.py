@@ -19,6 +19,9 @@ XML_TOKEN_BYTES = 131_072
 """Of one unfinished token (a tag or attribute still open at the end of the input): expat 2.5 parses such a token again on
 each piece. A stanza may be larger, a single token may not. More: stream error ``policy-violation``."""
 
+XML_STREAM_BYTES = 1_048_576
+"""expat remembers each name of a document for ever; after so much input a stream moves to a fresh parser, unnoticed."""
+
 PRE_LOGIN_STANZA_BYTES = 10_240
 """RFC 6120, 13.12 asks for at least 10,000. Nobody needs more before he has said who he is. More: ``policy-violation``."""
 
@@ -30,6 +33,10 @@ LOGIN_SECONDS = 30.0
 
 LOGIN_ATTEMPTS = 5
 """Failed SASL exchanges of one connection (RFC 6120, 6.4.5 asks for 2 to 5). More: ``policy-violation``."""
+
+SCRAM_ITERATIONS = 10_000
+"""Of PBKDF2 for a new password. RFC 7677, 4 asks for at least 4,096; phones and browsers compute it at each login, and the
+server does for PLAIN (3 ms). Verifiers keep their own number, so raising it touches new passwords only."""
 
 CLOSE_SECONDS = 5.0
 """How long a closing stream waits for the other side's end tag before the socket goes."""

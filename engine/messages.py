@@ -315,6 +315,10 @@ class MemberStatusChanged(msgspec.Struct, frozen=True):
     status: Status
 
 
+class CloseDomain(msgspec.Struct, frozen=True):
+    """supervisor -> domain: it is served no more. It has no members by now."""
+
+
 class FetchMembers(msgspec.Struct, frozen=True):
     """alias -> domain: an alias that began anew asks for its `SetMembers`."""
 

@@ -8,16 +8,17 @@ may begin a word. A named field is a condition with its own places.
 
 **Ranking**: a condition holds at a tier, 0 the best: the whole word in its first, second, third place are tiers 0 to 2, the
 beginning of a word in its first, second, third place are tiers 3 to 5. A contact is as good as its worst condition; among
-equals the order is that of the names (folded, by code point), then of the addresses. So the order is total and the same
-on every machine.
+equals the order is that of the names (folded, by code point), then of the addresses, told apart in `ORDER_BYTES`; what agrees
+in all of them is ordered by a hash of the address. So the order is total, the same on every machine, and made of numbers.
 
 **Phones** are found with and without separators, with and without the country: ``+1 (555) 010-7788`` by ``555``, ``0107788``,
-``5550107788``, ``15550107788``, ``0015550107788`` and, for countries where one dials it, ``05550107788``.
+``5550107788``, ``15550107788`` and ``0015550107788``; ``+49 30 1234`` by ``0301234`` too.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -27,6 +28,11 @@ from index.tokens import TEXT_WORDS, WORD_CHARACTERS, query_words, runs, words, 
 
 PLACES: Final = ("name", "first", "last", "local", "rest")
 """Attributes of `ContactWords` that hold words; also names of fields in the index."""
+
+ORDER_BYTES: Final = 40
+"""Of folded name and address that order contacts: 40 Latin letters, 13 Chinese characters."""
+
+ORDER_NUMBERS: Final = ORDER_BYTES // 8 + 1
 
 TIERS: Final = 6
 """Whole word, then beginning of a word, each in at most three places."""
@@ -41,14 +47,15 @@ _FIELD_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _GROUP: Final = re.compile(r"\d+")
 _COUNTRY_DIGITS: Final = 3  # the longest country calling code (ITU-T E.164)
-_PHONE_DIGITS: Final = 24  # E.164 has 15, an extension a few more; further digits are only found as words
+_NO_TRUNK_ZERO: Final = "1"  # North America dials no 0 before the area
+_PHONE_DIGITS: Final = WORD_CHARACTERS - 2  # E.164 has 15, an extension a few more; room for the 00 before them
 
 
 class ContactWords(msgspec.Struct, frozen=True):
-    """What finds a contact. `order` sorts it, and ends in a NUL and its address; each tuple holds different words."""
+    """What finds a contact: different words in each place, and `ORDER_NUMBERS` numbers below 2**64 that sort it."""
 
     domain: str
-    order: str
+    order: tuple[int, ...]
     name: tuple[str, ...]
     first: tuple[str, ...]
     last: tuple[str, ...]
@@ -73,10 +80,10 @@ def words_of(contact: Contact) -> ContactWords:
     name_runs = list(runs(contact.display_name))[:TEXT_WORDS]
     first = _different(word for run in name_runs[:-1] for word in words_of_run(run))
     last = _different(word for run in name_runs[-1:] for word in words_of_run(run))
-    rest = [*words(contact.title), *words(contact.department), *words(contact.phone), *_phone_words(contact.phone)]
+    rest = [*_shared_words(contact.title), *_shared_words(contact.department), *_phone_words(contact.phone)]
     return ContactWords(
         domain=domain,
-        order=f"{' '.join(run[:WORD_CHARACTERS] for run in name_runs)}\0{contact.address}",
+        order=_order(name_runs, contact.address),
         name=_different((*first, *last)),
         first=first,
         last=last,
@@ -108,9 +115,17 @@ def domain_words(domain: str) -> tuple[str, ...]:
     return _different(words(domain))
 
 
-def address_of(order: str) -> str:
-    """The address at the end of `ContactWords.order`."""
-    return order.rpartition("\0")[2]
+@lru_cache(maxsize=1024)
+def _shared_words(text: str) -> tuple[str, ...]:
+    """Of titles and departments, which many people have in common."""
+    return tuple(words(text))
+
+
+def _order(name_runs: Iterable[str], address: str) -> tuple[int, ...]:
+    # UTF-8 sorts as code points do, and big-endian numbers as their bytes do; NUL sorts a name before its continuations.
+    name = " ".join(name_runs).encode() + b"\0" + address.encode()
+    key = name[:ORDER_BYTES].ljust(ORDER_BYTES, b"\0") + blake2b(address.encode(), digest_size=8).digest()
+    return tuple(int.from_bytes(key[at : at + 8]) for at in range(0, len(key), 8))
 
 
 def _different(found: Iterable[str]) -> tuple[str, ...]:
@@ -118,10 +133,10 @@ def _different(found: Iterable[str]) -> tuple[str, ...]:
 
 
 def _phone_words(phone: str) -> Sequence[str]:
-    """The number without separators, from each of its groups on, and with what people dial before it."""
-    groups = _GROUP.findall(" ".join(runs(phone)))
+    """The words as written; then the number without separators, from each of its groups on, with what is dialled before."""
+    found = words(phone)
+    groups = _GROUP.findall(" ".join(found))
     joined = "".join(groups)[:_PHONE_DIGITS]
-    found = []
     start = 0
     for group in groups:
         found.append(joined[start:])
@@ -130,5 +145,7 @@ def _phone_words(phone: str) -> Sequence[str]:
         # Written without separators nobody can tell where the country ends: all three lengths are taken.
         lengths = range(1, _COUNTRY_DIGITS + 1) if len(groups[0]) > _COUNTRY_DIGITS else (len(groups[0]),)
         national = [joined[length:] for length in lengths if joined[length:]]
-        found += [f"00{joined}", *national, *(f"0{number}" for number in national)]
+        found += [f"00{joined}", *national]
+        if not joined.startswith(_NO_TRUNK_ZERO):
+            found += [f"0{number}" for number in national]
     return [word for word in found if word]

@@ -4,7 +4,7 @@ Pure functions. A word is a run of letters and digits; everything else separates
 + '``, emoji, control characters, lone surrogates. Two spellings that a person takes for the same become the same word:
 
 - **Compatibility** (NFKC): full-width and half-width forms, ligatures, superscripts, circled digits are the plain ones.
-- **Case** is folded as Unicode says (``STRASSE`` = ``Straße``), and the dotless ``ı`` is an ``i``.
+- **Case** is folded as Unicode says (``STRASSE`` = ``Straße``), and a dotless i is an i.
 - **Accents** go: ``é`` is ``e``, ``Å`` is ``a``, Hebrew points and Arabic vowels vanish. Letters that Unicode does not take
   apart become what people without that key type: ``ø`` o, ``ł`` l, ``đ`` d, ``æ`` ae, ``œ`` oe, ``þ`` th. Signs without
   which a word is another word stay and count as letters: vowel signs and viramas of Indic scripts, tones of Thai, the voicing
@@ -41,8 +41,8 @@ FORMAT: Final = f"1_{unicodedata.unidata_version.replace('.', '_')}"
 """Changes with these rules and with Python's Unicode tables; part of an index's schema. Letters, digits and ``_``."""
 
 _SPELT_AS: Final = {
-    "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ŧ": "t", "ŋ": "n", "ı": "i", "ĸ": "k",
-    "ƀ": "b", "ɓ": "b", "ɗ": "d", "ƒ": "f", "ɨ": "i", "ɲ": "n", "ə": "e", "ɛ": "e", "ɔ": "o",
+    "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ŧ": "t", "ŋ": "n", "\u0131": "i",
+    "ĸ": "k", "ƀ": "b", "ɓ": "b", "ɗ": "d", "ƒ": "f", "ɨ": "i", "ɲ": "n", "ə": "e", "ɛ": "e", "ɔ": "o",
 }  # fmt: skip
 
 _CJK_CLASS: Final = (
@@ -120,7 +120,7 @@ def words_of_run(run: str) -> Iterator[str]:
 def words(text: str, limit: int = TEXT_WORDS) -> list[str]:
     """The words under which a text is indexed, in its order, up to `limit` of them.
 
-    ``"Zoë STRAẞE-42"`` → zoe, strasse, 42; ``"ＡＢＣ ٤٢"`` → abc, 42; ``"山田"`` → 山田, 田; ``"@#%"`` → none.
+    ``"Zoë STRAẞE-42"`` → zoe, strasse, 42; ``"ﬁn ٤٢"`` → fin, 42; ``"山田"`` → 山田, 田; ``"@#%"`` → none.
     """
     return list(islice((word for run in runs(text) for word in words_of_run(run)), limit))
 

@@ -1,12 +1,14 @@
 """Plays about aliases: a contact that reaches all its members who are online."""
 
-from engine.administration import AddAlias, AddUser, RemoveUser
+from engine.administration import AddAlias, AddUser, ChangeAlias, NewUser, RemoveUser
+from tests.stage.play import play
 from tests.stage.stage import Stage
 
 SALES = "salesteam@example.com"
 ADDRESS = "{http://jabber.org/protocol/address}address"
 
 
+@play
 async def test_an_alias_reaches_all_members_online_in_all_their_sessions(stage: Stage):
     alice = await stage.enter("alice")
     members = [await stage.enter("bob", "desk"), await stage.enter("bob", "phone"), await stage.enter("carol")]
@@ -20,6 +22,7 @@ async def test_an_alias_reaches_all_members_online_in_all_their_sessions(stage: 
     await alice.hears_message("I can", members[0].jid)
 
 
+@play
 async def test_histories_of_an_alias_message(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await alice.says(SALES, "hello team")
@@ -35,6 +38,7 @@ async def test_histories_of_an_alias_message(stage: Stage):
     }
 
 
+@play
 async def test_with_nobody_online_it_waits_for_every_member(stage: Stage):
     alice = await stage.enter("alice")
     await alice.says(SALES, "first thing tomorrow")
@@ -45,6 +49,7 @@ async def test_with_nobody_online_it_waits_for_every_member(stage: Stage):
         assert next(heard.iter(ADDRESS)).get("jid") == SALES
 
 
+@play
 async def test_a_member_who_writes_does_not_hear_himself_but_his_other_sessions_do(stage: Stage):
     desk, phone = await stage.enter("bob", "desk"), await stage.enter("bob", "phone")
     carol = await stage.enter("carol")
@@ -55,6 +60,7 @@ async def test_a_member_who_writes_does_not_hear_himself_but_his_other_sessions_
     assert desk.messages() == []
 
 
+@play
 async def test_what_is_said_to_an_alias_and_then_to_a_person_keeps_its_order(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     said = []
@@ -66,8 +72,9 @@ async def test_what_is_said_to_an_alias_and_then_to_a_person_keeps_its_order(sta
     assert bob.messages() == said[:-1]
 
 
+@play
 async def test_an_alias_within_an_alias_reaches_each_person_once(stage: Stage):
-    await stage.operate(AddAlias("everyone@example.com", (SALES, "bob@example.com", "erin@example.com")))
+    await stage.operate(AddAlias(address="everyone@example.com", members=(SALES, "bob@example.com", "erin@example.com")))
     alice, bob, erin = await stage.enter("alice"), await stage.enter("bob"), await stage.enter("erin")
     await alice.says("everyone@example.com", "all hands")
     await erin.hears_message("all hands")
@@ -76,13 +83,14 @@ async def test_an_alias_within_an_alias_reaches_each_person_once(stage: Stage):
     assert bob.messages() == []
 
 
+@play
 async def test_members_that_come_and_go_change_the_alias_at_once(stage: Stage):
     alice, erin = await stage.enter("alice"), await stage.enter("erin")
-    await stage.operate(AddAlias(SALES, ("erin@example.com",)))
+    await stage.operate(ChangeAlias(address=SALES, members=("erin@example.com",)))
     await alice.says(SALES, "welcome")
     await erin.hears_message("welcome")
-    await stage.operate(AddUser("fred@example.com", name="Fred"))
-    await stage.operate(AddAlias("pair@example.com", ("erin@example.com", "fred@example.com")))
-    await stage.operate(RemoveUser("fred@example.com"))
+    await stage.operate(AddUser(user=NewUser(address="fred@example.com", name="Fred")))
+    await stage.operate(AddAlias(address="pair@example.com", members=("erin@example.com", "fred@example.com")))
+    await stage.operate(RemoveUser(address="fred@example.com"))
     await alice.says("pair@example.com", "only you")
     await erin.hears_message("only you")

@@ -1,6 +1,7 @@
 """Plays about chat between two people: RFC 6121 section 8, waiting messages, order, resends."""
 
 from tests.stage.player import C, Player, condition, is_error
+from tests.stage.play import play
 from tests.stage.stage import Stage
 
 SID = "{urn:xmpp:sid:0}stanza-id"
@@ -8,6 +9,7 @@ ORIGIN = "<origin-id xmlns='urn:xmpp:sid:0' id='{}'/>"
 COMPOSING = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
 
 
+@play
 async def test_two_people_chat(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
 
@@ -20,6 +22,7 @@ async def test_two_people_chat(stage: Stage):
     assert (await alice.hears_message("hello alice", bob.jid)).get("to") == alice.jid
 
 
+@play
 async def test_a_message_is_on_disk_in_both_archives_when_it_is_heard(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await alice.says(bob.bare, "keep this")
@@ -30,6 +33,7 @@ async def test_a_message_is_on_disk_in_both_archives_when_it_is_heard(stage: Sta
     assert await stage.history(bob.bare) == await stage.history(alice.bare)
 
 
+@play
 async def test_all_sessions_of_the_contact_hear_it(stage: Stage):
     alice = await stage.enter("alice")
     desk, phone = await stage.enter("bob", "desk"), await stage.enter("bob", "phone")
@@ -38,6 +42,7 @@ async def test_all_sessions_of_the_contact_hear_it(stage: Stage):
     assert len(ids) == 1, "one message has one id for ever"
 
 
+@play
 async def test_a_full_jid_reaches_that_session_alone(stage: Stage):
     alice = await stage.enter("alice")
     desk, phone = await stage.enter("bob", "desk"), await stage.enter("bob", "phone")
@@ -47,12 +52,14 @@ async def test_a_full_jid_reaches_that_session_alone(stage: Stage):
     assert desk.messages() == []
 
 
+@play
 async def test_a_full_jid_that_is_gone_is_treated_as_the_bare_one(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob", "desk")
     await alice.says(f"{bob.bare}/gone", "still for you")
     await bob.hears_message("still for you")
 
 
+@play
 async def test_negative_priority_takes_no_messages_to_the_bare_jid(stage: Stage):
     alice = await stage.enter("alice")
     desk, robot = await stage.enter("bob", "desk"), await stage.enter("bob", "robot", priority=-1)
@@ -64,6 +71,7 @@ async def test_negative_priority_takes_no_messages_to_the_bare_jid(stage: Stage)
     await robot.hears_message("for the robot")
 
 
+@play
 async def test_what_comes_while_nobody_is_there_waits_and_comes_once(stage: Stage):
     alice = await stage.enter("alice")
     await alice.says("bob@example.com", "first")
@@ -83,6 +91,7 @@ async def test_what_comes_while_nobody_is_there_waits_and_comes_once(stage: Stag
     assert again.messages() == []
 
 
+@play
 async def test_many_waiting_messages_come_in_order(stage: Stage):
     alice = await stage.enter("alice")
     said = [f"line {number}" for number in range(1203)]
@@ -94,6 +103,7 @@ async def test_many_waiting_messages_come_in_order(stage: Stage):
     assert bob.messages() == said[:-1]
 
 
+@play
 async def test_messages_wait_while_the_only_session_is_unavailable(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob", is_present=False)
     await alice.says(bob.bare, "for later")
@@ -104,6 +114,7 @@ async def test_messages_wait_while_the_only_session_is_unavailable(stage: Stage)
     await bob.hears_message("for later")
 
 
+@play
 async def test_a_resend_with_the_same_origin_id_makes_no_second_message(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     for _ in range(3):
@@ -114,6 +125,7 @@ async def test_a_resend_with_the_same_origin_id_makes_no_second_message(stage: S
     assert [body for _, _, body in await stage.history(bob.bare)] == ["once", "twice"]
 
 
+@play
 async def test_typing_does_not_overtake_what_was_said_and_is_not_history(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     for number in range(20):
@@ -126,6 +138,7 @@ async def test_typing_does_not_overtake_what_was_said_and_is_not_history(stage: 
     assert len(await stage.history(bob.bare)) == 21
 
 
+@play
 async def test_typing_does_not_wait_for_people_who_are_away(stage: Stage):
     alice = await stage.enter("alice")
     await alice.sends(f"<message to='bob@example.com' type='chat'>{COMPOSING}</message>")
@@ -135,6 +148,7 @@ async def test_typing_does_not_wait_for_people_who_are_away(stage: Stage):
     assert [e for e in bob.heard if e.tag == f"{C}message"] == []
 
 
+@play
 async def test_what_a_client_claims_in_the_servers_name_is_taken_out(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     forged = (
@@ -148,6 +162,7 @@ async def test_what_a_client_claims_in_the_servers_name_is_taken_out(stage: Stag
     assert heard.find("{urn:xmpp:delay}delay") is None
 
 
+@play
 async def test_nobody_and_strangers_cannot_be_told_apart(stage: Stage):
     alice, stranger = await stage.enter("alice"), await stage.enter("zoe", domain="example.org")
     answers = []
@@ -161,6 +176,7 @@ async def test_nobody_and_strangers_cannot_be_told_apart(stage: Stage):
     assert stranger.messages() == []
 
 
+@play
 async def test_rooms_are_refused_and_errors_are_not_answered(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await alice.says(bob.bare, "to a room", kind="groupchat")
@@ -170,6 +186,7 @@ async def test_rooms_are_refused_and_errors_are_not_answered(stage: Stage):
     assert not list(filter(is_error, alice.heard))
 
 
+@play
 async def test_a_note_to_oneself(stage: Stage):
     alice = await stage.enter("alice")
     await alice.says(alice.bare, "buy milk")
@@ -177,6 +194,7 @@ async def test_a_note_to_oneself(stage: Stage):
     assert len(await stage.history(alice.bare)) == 1
 
 
+@play
 async def test_a_disk_that_cannot_write_refuses_and_recovers(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     with stage.broken_archive():
@@ -193,6 +211,7 @@ async def test_a_disk_that_cannot_write_refuses_and_recovers(stage: Stage):
     assert [body for _, _, body in await stage.history(bob.bare)] == ["again"]
 
 
+@play
 async def test_iqs_pass_between_sessions_of_a_domain(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await alice.sends(f"<iq type='get' id='x1' to='{bob.jid}'><query xmlns='urn:example'/></iq>")
@@ -204,6 +223,7 @@ async def test_iqs_pass_between_sessions_of_a_domain(stage: Stage):
     assert condition(gone) == "service-unavailable"
 
 
+@play
 async def test_one_resource_twice_closes_the_older_stream(stage: Stage):
     older = await stage.enter("alice", "desk")
     newer = await stage.enter("alice", "desk")

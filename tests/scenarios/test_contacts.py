@@ -2,8 +2,9 @@
 
 from xml.etree.ElementTree import Element
 
-from engine.administration import AddAlias, AddUser, RemoveAlias, RemoveUser
+from engine.administration import AddAlias, AddUser, NewUser, RemoveAlias, RemoveUser
 from tests.stage.player import C, Player, condition
+from tests.stage.play import play
 from tests.stage.stage import Stage
 
 ROSTER = "{jabber:iq:roster}"
@@ -30,6 +31,7 @@ async def hears_push(player: Player, jid: str) -> Element:
     return next(push.iter(f"{ROSTER}item"))
 
 
+@play
 async def test_every_member_and_alias_is_on_the_roster(stage: Stage):
     alice = await stage.enter("alice")
     answer = await roster(alice)
@@ -43,6 +45,7 @@ async def test_every_member_and_alias_is_on_the_roster(stage: Stage):
     assert {item.get("subscription") for item in answer.iter(f"{ROSTER}item")} == {"both"}
 
 
+@play
 async def test_an_unchanged_roster_is_one_empty_result(stage: Stage):
     alice = await stage.enter("alice")
     version = (await roster(alice)).find(f"{ROSTER}query").get("ver")
@@ -51,12 +54,13 @@ async def test_an_unchanged_roster_is_one_empty_result(stage: Stage):
     assert [e for e in alice.heard if e.get("type") == "set"] == []
 
 
+@play
 async def test_a_known_version_gets_what_changed(stage: Stage):
     alice = await stage.enter("alice")
     version = (await roster(alice)).find(f"{ROSTER}query").get("ver")
     await alice.leaves()
-    await stage.operate(AddUser("fred@example.com", name="Fred Fox", department="Support"))
-    await stage.operate(RemoveUser("erin@example.com"))
+    await stage.operate(AddUser(user=NewUser(address="fred@example.com", name="Fred Fox", department="Support")))
+    await stage.operate(RemoveUser(address="erin@example.com"))
     alice = await stage.enter("alice")
     assert list(await roster(alice, version)) == []
     assert (await hears_push(alice, "fred@example.com")).get("subscription") == "both"
@@ -66,32 +70,35 @@ async def test_a_known_version_gets_what_changed(stage: Stage):
     assert list(await roster(alice, newer)) == []
 
 
+@play
 async def test_a_version_from_elsewhere_gets_the_whole_list(stage: Stage):
     alice = await stage.enter("alice")
     for version in ("", "nonsense", "999999-0", "0-999"):
         assert len(items(await roster(alice, version))) == 5
 
 
+@play
 async def test_changes_are_pushed_to_everyone_online(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await roster(alice)
     await roster(bob)
-    await stage.operate(AddUser("fred@example.com", name="Fred Fox"))
+    await stage.operate(AddUser(user=NewUser(address="fred@example.com", name="Fred Fox")))
     for player in (alice, bob):
         assert (await hears_push(player, "fred@example.com")).get("name") == "Fred Fox"
     fred = await stage.enter("fred")
     await alice.hears_presence(fred.jid)
-    await stage.operate(AddAlias("board@example.com", ("fred@example.com",), name="The board"))
+    await stage.operate(AddAlias(address="board@example.com", members=("fred@example.com",), name="The board"))
     assert (await hears_push(alice, "board@example.com")).get("name") == "The board"
     await alice.hears_presence("board@example.com")
-    await stage.operate(RemoveAlias("board@example.com"))
+    await stage.operate(RemoveAlias(address="board@example.com"))
     assert (await hears_push(alice, "board@example.com")).get("subscription") == "remove"
-    await stage.operate(RemoveUser("fred@example.com"))
+    await stage.operate(RemoveUser(address="fred@example.com"))
     await fred.hears_cut()
     await alice.hears_unavailable(fred.jid)
     assert (await hears_push(alice, "fred@example.com")).get("subscription") == "remove"
 
 
+@play
 async def test_own_names_and_groups_are_kept_over_the_domains(stage: Stage):
     desk, phone = await stage.enter("alice", "desk"), await stage.enter("alice", "phone")
     await roster(desk)
@@ -111,6 +118,7 @@ async def test_own_names_and_groups_are_kept_over_the_domains(stage: Stage):
     assert items(await roster(phone))["bob@example.com"] == ("Bob Baker", ("Sales",))
 
 
+@play
 async def test_only_contacts_can_be_set(stage: Stage):
     alice = await stage.enter("alice")
     await stage.enter("zoe", domain="example.org")
@@ -121,6 +129,7 @@ async def test_only_contacts_can_be_set(stage: Stage):
     assert answers == {"item-not-found"}
 
 
+@play
 async def test_a_contact_is_found_by_any_word(stage: Stage):
     alice = await stage.enter("alice")
     await stage.enter("zoe", domain="example.org")
@@ -146,13 +155,15 @@ async def test_a_contact_is_found_by_any_word(stage: Stage):
         assert values == found, text
 
 
+@play
 async def test_a_new_member_is_found_at_once_by_the_old_fields_too(stage: Stage):
     alice = await stage.enter("alice")
-    await stage.operate(AddUser("fred@example.com", name="Fred Fox"))
+    await stage.operate(AddUser(user=NewUser(address="fred@example.com", name="Fred Fox")))
     answer = await alice.asks(SEARCH.format("<first>fred</first>"), "set", to="example.com")
     assert [item.get("jid") for item in answer.iter("{jabber:iq:search}item")] == ["fred@example.com"]
 
 
+@play
 async def test_vcards_come_from_the_directory_with_ones_own_photo(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     card = "<vCard xmlns='vcard-temp'>{}</vCard>"
@@ -165,6 +176,7 @@ async def test_vcards_come_from_the_directory_with_ones_own_photo(stage: Stage):
     assert "carol@example.com" in "".join(team.itertext())
 
 
+@play
 async def test_nothing_of_another_domain_is_shown(stage: Stage):
     alice, zoe = await stage.enter("alice"), await stage.enter("zoe", domain="example.org")
     for payload in (

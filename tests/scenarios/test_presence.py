@@ -3,11 +3,13 @@
 import pytest
 
 from tests.stage.player import C
+from tests.stage.play import play
 from tests.stage.stage import Stage
 
 SALES = "salesteam@example.com"
 
 
+@play
 async def test_everyone_sees_everyone_without_asking(stage: Stage):
     alice = await stage.enter("alice")
     bob = await stage.enter("bob")
@@ -16,6 +18,7 @@ async def test_everyone_sees_everyone_without_asking(stage: Stage):
 
 
 @pytest.mark.parametrize("show", ["", "chat", "away", "xa", "dnd"])
+@play
 async def test_each_status_reaches_the_others(stage: Stage, show: str):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await alice.hears_presence(bob.jid)
@@ -25,6 +28,7 @@ async def test_each_status_reaches_the_others(stage: Stage, show: str):
     assert (seen.findtext(f"{C}show") or "") == show
 
 
+@play
 async def test_going_is_seen_however_it_happens(stage: Stage):
     alice = await stage.enter("alice")
     goodbye, cut, quiet = [await stage.enter("bob", name) for name in ("goodbye", "cut", "quiet")]
@@ -38,6 +42,7 @@ async def test_going_is_seen_however_it_happens(stage: Stage):
     await alice.hears_unavailable(quiet.jid)
 
 
+@play
 async def test_a_newcomer_sees_the_board_and_himself(stage: Stage):
     bob = await stage.enter("bob", show="dnd")
     await bob.hears_presence(bob.jid, "dnd")
@@ -46,12 +51,14 @@ async def test_a_newcomer_sees_the_board_and_himself(stage: Stage):
     await alice.hears_presence(alice.jid)
 
 
+@play
 async def test_own_sessions_see_each_other(stage: Stage):
     desk, phone = await stage.enter("alice", "desk"), await stage.enter("alice", "phone")
     await desk.hears_presence(phone.jid)
     await phone.hears_presence(desk.jid)
 
 
+@play
 async def test_an_unavailable_session_sees_nobody(stage: Stage):
     watcher = await stage.enter("alice", is_present=False)
     bob = await stage.enter("bob")
@@ -62,6 +69,7 @@ async def test_an_unavailable_session_sees_nobody(stage: Stage):
     await watcher.hears_presence(bob.jid)
 
 
+@play
 async def test_an_alias_is_as_available_as_the_best_of_its_members(stage: Stage):
     alice = await stage.enter("alice")
     bob = await stage.enter("bob", show="dnd")
@@ -76,6 +84,7 @@ async def test_an_alias_is_as_available_as_the_best_of_its_members(stage: Stage)
     await alice.hears_unavailable(SALES)
 
 
+@play
 async def test_a_burst_is_coalesced_and_the_last_state_wins(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await alice.hears_presence(bob.jid)
@@ -86,6 +95,7 @@ async def test_a_burst_is_coalesced_and_the_last_state_wins(stage: Stage):
     assert len([e for e in alice.heard if e.get("from") == bob.jid]) <= 3
 
 
+@play
 async def test_directed_presence_reaches_its_address_and_is_taken_back(stage: Stage):
     hidden = await stage.enter("alice", is_present=False)
     bob, carol = await stage.enter("bob"), await stage.enter("carol")
@@ -97,6 +107,7 @@ async def test_directed_presence_reaches_its_address_and_is_taken_back(stage: St
     assert hidden.jid not in carol.presences()
 
 
+@play
 async def test_a_probe_is_answered(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob", show="away")
     await alice.hears_presence(bob.jid, "away")
@@ -106,6 +117,7 @@ async def test_a_probe_is_answered(stage: Stage):
     await alice.hears_unavailable("dan@example.com")
 
 
+@play
 async def test_a_domain_sees_nothing_of_another(stage: Stage):
     alice = await stage.enter("alice")
     stranger = await stage.enter("zoe", domain="example.org")
@@ -119,6 +131,7 @@ async def test_a_domain_sees_nothing_of_another(stage: Stage):
     assert {sender.partition("/")[0] for sender in alice.presences()} <= {alice.bare}
 
 
+@play
 async def test_subscriptions_are_answered_at_once(stage: Stage):
     alice = await stage.enter("alice")
     await alice.asks("<query xmlns='jabber:iq:roster'/>")

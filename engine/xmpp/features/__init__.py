@@ -1,1 +1,28 @@
-"""engine/xmpp/features."""
+"""Extensions of XMPP, one small file for each; none knows another.
+
+A new one is a file with a `Feature`, and a line in `build_mux`. What it can hang on to is what `engine.xmpp.mux.Feature` lists:
+requests, events, elements beside stanzas, service discovery, stream features.
+"""
+
+from engine.xmpp.features import caps, clock, contact_search, disco, ping, roster, stanza_ids, vcard, version
+from engine.xmpp.mux import Mux, Software
+from engine.xmpp.rendering import Renderer
+
+
+def build_mux(software: Software, renderer: Renderer | None = None) -> Mux:
+    """Everything that a connection can do; one for all connections of a server."""
+    return Mux(
+        software,
+        (
+            (renderer or Renderer()).feature(),
+            roster.make(),
+            disco.make(software),
+            caps.FEATURE,
+            clock.FEATURE,
+            contact_search.FEATURE,
+            ping.FEATURE,
+            stanza_ids.FEATURE,
+            vcard.FEATURE,
+            version.FEATURE,
+        ),
+    )

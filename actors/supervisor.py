@@ -1,0 +1,132 @@
+"""The supervisor: starts the system in order, owns everything that has no other owner, and ends what must not go on.
+
+Start order: the workers that keep and find (archiver, historian, indexer, registrar), then the domains with their aliases.
+Gateways come last, from the assembler, when everything they could ask for is there. Users and sessions are started by need and
+owned by their domain.
+
+An actor that uses up its restart budget is lost. If it is a worker or a domain the process ends: without an archiver nothing
+may be acknowledged, and an operator's service manager starts the server anew. A message that failed twice is set aside, and
+only the session that it came from is told (`tell_sender`).
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import msgspec
+from pykka import ActorRef
+
+from actors.archiver import Archiver
+from actors.directory import ARCHIVER, HISTORIAN, INDEXER, REGISTRAR, Directory
+from actors.domain import Domain
+from actors.historian import Historian
+from actors.indexer import Indexer
+from actors.registrar import Registrar
+from actors.runtime import ActorStopped, Runtime, TrioActor
+from engine import messages as m
+from engine.contacts import ContactList
+from engine.errors import Condition
+from engine.limits import Limits
+from engine.ports import Accounts, Archive, ContactSearch
+
+log = logging.getLogger(__name__)
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """What is kept and found elsewhere, opened and ready."""
+
+    archive: Archive
+    accounts: Accounts
+    search: ContactSearch
+
+
+class Supervisor(TrioActor):
+    """The owner of last resort."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        directory: Directory,
+        ports: Ports,
+        limits: Limits,
+        *,
+        newest: int,
+        domains: Mapping[str, ContactList],
+        configured: Collection[str],
+    ) -> None:
+        """Take what the system is made of.
+
+        Args:
+            runtime: runs the actors.
+            directory: where they find each other.
+            ports: what is kept and found elsewhere.
+            limits: of the configuration.
+            newest: the newest archive id given so far.
+            domains: the contact list of each domain that is served.
+            configured: the domains that the configuration names; they cannot be removed.
+        """
+        super().__init__()
+        self._runtime = runtime
+        self._directory = directory
+        self._ports = ports
+        self._limits = limits
+        self._newest = newest
+        self._domains = domains
+        self._configured = configured
+
+    def on_start(self) -> None:
+        """Start everything, in order."""
+        ports = self._ports
+        self._start(ARCHIVER, Archiver, ports.archive, self._newest)
+        self._start(HISTORIAN, Historian, ports.archive)
+        self._start(INDEXER, Indexer, ports.search)
+        self._start(
+            REGISTRAR,
+            Registrar,
+            ports.accounts,
+            configured=self._configured,
+            open_domain=self._open_domain,
+            close_domain=self._close_domain,
+        )
+        for name, contacts in self._domains.items():
+            self._open_domain(name, contacts)
+
+    def on_receive(self, message: Any) -> None:
+        """A child is lost for good."""
+        if isinstance(message, ActorStopped):
+            self._runtime.escalate(message.ref, message.error)
+
+    def _start(self, address: str, actor_class: type[TrioActor], port: Any, *args: Any, **options: Any) -> None:
+        arguments = (port, *args, self._runtime, self._directory)
+        self._directory.bind(address, self._runtime.start(actor_class, *arguments, owner=self.actor_ref, **options))
+
+    def _open_domain(self, name: str, contacts: ContactList | None = None) -> None:
+        arguments = (name, contacts or ContactList(), self._runtime, self._directory, self._limits)
+        self._directory.bind(name, self._runtime.start(Domain, *arguments, owner=self.actor_ref))
+
+    def _close_domain(self, name: str) -> None:
+        self._directory.tell(name, m.CloseDomain())
+
+
+def tell_sender(directory: Directory) -> Callable[[ActorRef[Any], Any, BaseException], None]:
+    """What to do when a message is set aside: only the session that it came from notices."""
+
+    def on_set_aside(ref: ActorRef[Any], message: Any, error: BaseException) -> None:  # noqa: ARG001
+        refusal = _refusal_of(message)
+        if refusal is not None:
+            directory.tell(refusal.request.session.full, refusal)
+
+    return on_set_aside
+
+
+def _refusal_of(message: Any) -> m.RequestRefused | None:
+    """The refusal for whoever sent this; None if nobody waits for an answer."""
+    condition = Condition.INTERNAL_SERVER_ERROR
+    chat = getattr(message, "chat", None)
+    if chat is not None:
+        return m.RequestRefused.of_chat(chat, condition)
+    request = getattr(message, "request", None)
+    if request is not None:
+        return m.RequestRefused(request, condition)
+    iq = getattr(message, "iq", None)
+    return m.RequestRefused.of_iq(iq, condition) if iq is not None and iq.kind in {"get", "set"} else None

@@ -1,0 +1,134 @@
+"""Shapes that several features share: data forms (XEP-0004 2.13), time (XEP-0082), capability hashes (XEP-0115 1.6).
+
+And what the server adds to a message that it delivers: the archive's id (XEP-0359 0.7), the time since when it waited
+(XEP-0203 2.0), the alias that it was sent to (XEP-0033 1.2).
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from engine.xmpp.xml import E, Element, clean_text
+
+FORMS: Final = "jabber:x:data"
+STANZA_IDS: Final = "urn:xmpp:sid:0"
+DELAY: Final = "urn:xmpp:delay"
+ADDRESSES: Final = "http://jabber.org/protocol/address"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# -- added to what is delivered ----------------------------------------------------------------------------------------
+
+
+def stanza_id(id_text: str, by: str) -> Element:
+    """The archive's id of a message. `by`: the account in whose archive it is."""
+    return E("stanza-id", STANZA_IDS, id=id_text, by=by)
+
+
+def delay(stamp: str, from_: str) -> Element:
+    """Since when a message waited. `from_`: the server that kept it."""
+    return E("delay", DELAY, from_=from_, stamp=stamp)
+
+
+def sent_to(address: str, description: str) -> Element:
+    """The alias that a message was sent to; ``delivered`` says that the server has seen to it."""
+    return E(
+        "addresses", ADDRESSES, E("address", ADDRESSES, type="to", jid=address, desc=description, delivered="true")
+    )
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def utc_text(microseconds: int) -> str:
+    """A time as XEP-0082 writes it, in UTC. `microseconds`: since 1970."""
+    time = _EPOCH + timedelta(microseconds=microseconds)
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+# -- data forms --------------------------------------------------------------------------------------------------------
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field of a form, or one column of a table. `kind`: such as ``text-single`` or ``jid-single``."""
+
+    name: str
+    label: str
+    kind: str = "text-single"
+
+
+def form_to_fill_in(form_type: str, title: str, instructions: str, fields: Iterable[Field]) -> Element:
+    """A form for the client's user."""
+    return E(
+        "x",
+        FORMS,
+        E("title", FORMS, title),
+        E("instructions", FORMS, instructions),
+        _form_type(form_type),
+        *(E("field", FORMS, type=field.kind, label=field.label, var=field.name) for field in fields),
+        type="form",
+    )
+
+
+def form_table(form_type: str, columns: Sequence[Field], rows: Iterable[Sequence[str]]) -> Element:
+    """Results: what was found, one row for each item, its values in the order of the columns."""
+    return E(
+        "x",
+        FORMS,
+        _form_type(form_type),
+        E("reported", FORMS, *(E("field", FORMS, var=c.name, label=c.label, type=c.kind) for c in columns)),
+        *(
+            E("item", FORMS, *(_filled(column.name, value) for column, value in zip(columns, row, strict=True)))
+            for row in rows
+        ),
+        type="result",
+    )
+
+
+def submitted(form: Element) -> dict[str, str]:
+    """The first value of each field of a form that a client sent; empty ones are left out."""
+    values: dict[str, str] = {}
+    for field in form.find_all("field", FORMS):
+        value = field.find_text("value", FORMS).strip()
+        if value and field.get("var"):
+            values.setdefault(field.get("var"), value)
+    return values
+
+
+def _form_type(form_type: str) -> Element:
+    return E("field", FORMS, E("value", FORMS, form_type), type="hidden", var="FORM_TYPE")
+
+
+def _filled(name: str, value: str) -> Element:
+    return E("field", FORMS, E("value", FORMS, clean_text(value)), var=name)
+
+
+# -- capabilities ------------------------------------------------------------------------------------------------------
+
+
+class Identity(msgspec.Struct, frozen=True, order=True):
+    """What an address is (XEP-0030, 3.1), from the registry of categories and types."""
+
+    category: str
+    type: str
+    name: str = ""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What an address says of itself when it is asked: what it is, and what can be done with it."""
+
+    identities: tuple[Identity, ...] = ()
+    features: tuple[str, ...] = ()
+
+    @property
+    def capability_hash(self) -> str:
+        """XEP-0115, 5.1; with SHA-1, the one hash that everyone has. It names a listing, it protects nothing."""
+        parts = [f"{identity.category}/{identity.type}//{identity.name}" for identity in sorted(self.identities)]
+        text = "<".join((*parts, *sorted(self.features), ""))
+        digest = hashlib.sha1(text.encode(), usedforsecurity=False).digest()
+        return base64.b64encode(digest).decode()

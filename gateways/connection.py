@@ -1,0 +1,451 @@
+"""One client's connection: the stream of XMPP between a transport and a session.
+
+Owns what lies between the two. Bytes that come are given to the stream; what the stream makes of them becomes commands, told
+to the session's actor; what the session is told goes out as the `Wire` that this is. All plain functions: the one thing that
+waits is a login, in a task of the reception.
+
+Rules:
+
+- **Messages that arrive together leave together.** What is delivered in one turn of the actors is written at its end, at once.
+- **A slow reader harms himself only.** When more than `BACKPRESSURE_BYTES` wait for him, he is not read either; with more than
+  `OUTPUT_BYTES` he is cut, without a word, because there is no place left to put one.
+- **Liveness.** After `PING_AFTER_SECONDS` of silence he is pinged (XEP-0199), after `LIVENESS_SECONDS` he is dead.
+- **Speed.** Over `Limits.bytes_per_second`, with a burst of `BURST_SECONDS`, he is read more slowly; nothing is lost.
+- **The end.** Whatever ends the connection, its session gets `Disconnect`, once; not if it was the session, by `close`. A
+  stream that we end is given `CLOSE_SECONDS` to end from the other side. An exception is logged and ends this one only.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+import msgspec
+import trio
+from pykka import ActorDeadError, ActorRef
+
+from actors.mailbox import MailboxFull
+from actors.seat import describe
+from engine import messages as m
+from engine.errors import Condition, StreamCondition
+from engine.limits import CLOSE_SECONDS, LIVENESS_SECONDS, LOGIN_SECONDS, OUTPUT_BYTES, PING_AFTER_SECONDS
+from engine.ports import StorageUnavailable
+from engine.xmpp import stream_events as events
+from engine.xmpp.client import XmppClient
+from engine.xmpp.features.ping import PING
+from engine.xmpp.mux import Reply
+from engine.xmpp.sasl import SaslCondition
+from engine.xmpp.stream import ClientStream
+from engine.xmpp.stream_base import State
+from engine.xmpp.xml import CLIENT, E, serialise
+from gateways.deadlines import Deadline
+from gateways.reception import Reception
+from gateways.transport import Transport
+
+log = logging.getLogger(__name__)
+
+BACKPRESSURE_BYTES: Final = 262_144
+"""Who does not read the answers to what he asked is not asked for more."""
+
+BURST_SECONDS: Final = 4.0
+"""Of `Limits.bytes_per_second` that may come at once: a client that logs in sends most in its first seconds."""
+
+FLUSH_BYTES: Final = 1_048_576
+"""Delivered in one turn before some of it is written, so that a turn that delivers much does not hold all of it."""
+
+# Why a connection is not read; several may hold at once.
+_WAITS_FOR_TURN: Final = 1
+_WAITS_FOR_LOGIN: Final = 2
+_TOO_FAST: Final = 4
+_TOO_SLOW: Final = 8
+
+_ENDED: Final = frozenset({State.CLOSING, State.CLOSED})
+
+
+class Connection:
+    """One client, connected.
+
+    Args:
+        reception: what all connections share.
+        transport: carries the bytes; its receiver is this connection.
+        stream: fresh.
+        on_end: called once when it is over, with this and the reason.
+        channel_binding: ``tls-server-end-point`` of the transport's certificate, for STARTTLS.
+        has_frames: the transport carries messages, not a stream of bytes.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_channel_binding",
+        "_client",
+        "_deadline",
+        "_full_until",
+        "_has_frames",
+        "_holds",
+        "_is_direct_tls",
+        "_is_over",
+        "_is_pinged",
+        "_on_end",
+        "_reason",
+        "_reception",
+        "_session",
+        "_stream",
+        "_transport",
+        "_unflushed",
+        "heard",
+    )
+
+    def __init__(
+        self,
+        reception: Reception,
+        transport: Transport,
+        stream: ClientStream,
+        on_end: "Callable[[Connection, str], None]",
+        *,
+        channel_binding: bytes | None = None,
+        has_frames: bool = False,
+    ) -> None:
+        self._reception = reception
+        self._transport = transport
+        self._stream = stream
+        self._on_end = on_end
+        self._channel_binding = channel_binding
+        self._has_frames = has_frames
+        self._client: XmppClient | None = None
+        self._session: ActorRef[Any] | None = None
+        self._deadline: Deadline | None = None
+        self._holds = _WAITS_FOR_TURN
+        self._unflushed = 0
+        self._full_until = 0.0
+        self._reason = ""
+        self._is_pinged = False
+        self._is_over = False
+        self._is_direct_tls = False
+        self.heard = trio.current_time()
+
+    def open(self, *, direct_tls: bool = False) -> None:
+        """Begin, after the time that this address has to wait.
+
+        Args:
+            direct_tls: the TLS handshake comes first (XEP-0368).
+        """
+        wait = self._reception.throttle.connection_delay(self._transport.peer, self.heard)
+        self._reception.arrive(self)
+
+        def begin() -> None:
+            self.heard = trio.current_time()
+            self._set_deadline(LOGIN_SECONDS, self._login_is_late)
+            if direct_tls:
+                self._transport.start_tls()
+            self._release(_WAITS_FOR_TURN)
+
+        self._is_direct_tls = direct_tls
+        if wait:
+            self._set_deadline(wait, begin)
+        else:
+            begin()
+
+    # -- what the transport says (Receiver) ----------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Bytes came."""
+        self.heard = now = trio.current_time()
+        self._is_pinged = False
+        rate = self._reception.limits.bytes_per_second
+        if rate:
+            self._full_until = max(self._full_until, now) + len(data) / rate
+            if self._full_until - now > BURST_SECONDS:
+                self._slow_down(now)
+        self._follow(self._stream.receive_data(data))
+
+    def secured(self) -> None:
+        """The TLS handshake is done."""
+        if self._is_direct_tls:  # the stream has known it from the start
+            self._is_direct_tls = False
+        else:
+            self._follow(self._stream.tls_started(self._channel_binding))
+
+    def drained(self) -> None:
+        """What waited has been written."""
+        self._release(_TOO_SLOW)
+
+    def lost(self, reason: str) -> None:
+        """The connection is no more."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._reason = self._reason or reason
+        self._end_session()
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._reception.leave(self)
+        self._stream.receive_eof()
+        self._on_end(self, self._reason)
+
+    def failed(self, error: Exception) -> None:
+        """Something of ours failed: this connection ends, and no other."""
+        log.error("connection from %s failed: %s", self._transport.peer, describe(error))
+        log.debug("connection from %s failed", self._transport.peer, exc_info=error)
+        try:
+            self._close(StreamCondition.INTERNAL_SERVER_ERROR, "", "failed")
+            self.flush()
+        except Exception as again:  # noqa: BLE001 -- nothing is left to try
+            log.error("connection from %s could not be closed: %s", self._transport.peer, describe(again))  # noqa: TRY400
+            self._transport.abort()
+
+    # -- what the session says (Wire) ----------------------------------------------------------------------------------
+
+    def deliver(self, event: msgspec.Struct) -> None:
+        """Render the event and have it written at the end of this turn."""
+        answer = self._answers.get(type(event))
+        if answer is not None:
+            answer(self, event)
+        elif self._client is not None and self._stream.state is State.READY:
+            data = self._client.render(event)
+            if data is not None:
+                self._write(data)
+
+    def close(self, condition: StreamCondition | None, text: str) -> None:
+        """Say goodbye and close. The session ends by itself and is told nothing more."""
+        self._session = None
+        self._close(condition, text, condition.value if condition else "closed by the session")
+
+    # -- what the listener says (Guest) --------------------------------------------------------------------------------
+
+    def shut_down(self) -> None:
+        """The server stops: say so, and go."""
+        with self._reception.runtime.batch():
+            self._close(StreamCondition.SYSTEM_SHUTDOWN, "", StreamCondition.SYSTEM_SHUTDOWN.value)
+
+    def give_way(self) -> None:
+        """There are too many that are not logged in."""
+        self._close(StreamCondition.RESOURCE_CONSTRAINT, "too many connections wait for a login", "gave way")
+
+    def abort(self) -> None:
+        """Go at once."""
+        self._transport.abort()
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what there is. Called at the end of each turn in which there was something."""
+        self._unflushed = 0
+        if self._is_over:
+            return
+        if self._has_frames:
+            output: list[bytes] = self._stream.frames_to_send()
+        else:
+            data = self._stream.data_to_send()
+            output = [data] if data else []
+        if output:
+            self._transport.send(output)
+            if self._transport.waiting > BACKPRESSURE_BYTES:
+                self._bear_slowness()
+
+    def _flush_later(self) -> None:
+        if not self._unflushed:
+            self._unflushed = 1
+            self._reception.runtime.after_turn(self.flush)
+
+    def _write(self, stanza: str | bytes) -> None:
+        self._stream.send(stanza)
+        self._flush_later()
+        self._unflushed += len(stanza)
+        if self._unflushed > FLUSH_BYTES:
+            self.flush()
+
+    def _bear_slowness(self) -> None:
+        if self._transport.waiting > OUTPUT_BYTES:
+            self._reason = "slow reader"
+            log.info("connection from %s: cut, it does not read", self._transport.peer)
+            self._transport.abort()
+        elif self._stream.state is State.READY:
+            self._hold(_TOO_SLOW)
+
+    # -- events of the stream ------------------------------------------------------------------------------------------
+
+    def _follow(self, found: Sequence[Any]) -> None:
+        """Do what the stream's events ask for, and write what it has to say."""
+        for event in found:
+            self._handlers[type(event)](self, event)
+        self._flush_later()
+
+    def _stanza(self, event: events.StanzaReceived | events.ExtensionReceived) -> None:
+        client = self._client
+        if client is None:
+            self._stream.bind_refused(Condition.UNEXPECTED_REQUEST)
+            return
+        for outcome in client.receive(event.element, self._reception.clock()):
+            if type(outcome) is Reply:
+                self._write(outcome.data)
+            else:
+                self._tell(outcome)
+
+    def _start_tls(self, _: events.StartTls) -> None:
+        self.flush()
+        self._transport.start_tls()
+
+    def _login(self, event: events.VerifierWanted | events.PasswordCheckWanted) -> None:
+        self._hold(_WAITS_FOR_LOGIN)
+        self._reception.spawn(self._answer_login, event)
+
+    async def _answer_login(self, event: events.VerifierWanted | events.PasswordCheckWanted) -> None:
+        """Find the answer and give it; in a task of the reception, which must not fail."""
+        stream, logins = self._stream, self._reception.logins
+        give: Callable[[Any], Sequence[Any]]
+        answer: Any
+        try:
+            if isinstance(event, events.VerifierWanted):
+                give = stream.provide_verifier
+                answer = await logins.find_verifier(self._transport.peer, event.account, event.hash_name)
+            else:
+                give = stream.password_checked
+                answer = await logins.check(event.verifier, event.password)
+        except Exception as error:  # noqa: BLE001 -- the client may try again; others must not notice
+            if not isinstance(error, StorageUnavailable):
+                log.error("login from %s failed: %s", self._transport.peer, describe(error))  # noqa: TRY400
+            give, answer = stream.refuse_login, SaslCondition.TEMPORARY_AUTH_FAILURE
+        with self._reception.runtime.batch():
+            if self._is_over:
+                return
+            try:
+                # Released first: the next step of the login may hold it again.
+                self._release(_WAITS_FOR_LOGIN)
+                self._follow(give(answer))
+            except Exception as error:  # noqa: BLE001 -- ends this connection only
+                self.failed(error)
+
+    def _login_failed(self, event: events.LoginFailed) -> None:
+        if event.condition is not SaslCondition.TEMPORARY_AUTH_FAILURE:
+            self._reception.logins.failed(self._transport.peer, event.account)
+
+    def _logged_in(self, event: events.LoggedIn) -> None:
+        self._reception.logins.succeeded(self._transport.peer, event.account)
+
+    def _bind(self, event: events.BindRequested) -> None:
+        self._session = self._reception.start_session(event.account.with_resource(event.resource), self)
+
+    def _ended(self, event: events.StreamEnded) -> None:
+        """The stream is over: write what is left, then end the connection."""
+        self._reason = self._reason or (event.condition.value if event.condition else "closed by the client")
+        self._end_session()
+        self.flush()
+        self._set_deadline(CLOSE_SECONDS, self._transport.abort)
+        self._transport.close()
+
+    # -- answers of the session ----------------------------------------------------------------------------------------
+
+    def _opened(self, event: m.SessionOpened) -> None:
+        if self._stream.state is not State.BINDING:
+            return  # its user began anew; the client knows already
+        self._client = XmppClient(event.session, self._reception.mux)
+        self._reception.leave(self)
+        self._set_deadline(PING_AFTER_SECONDS, self._look_after)
+        self._follow(self._stream.bound(event.session))
+
+    def _refused(self, event: m.SessionRefused) -> None:
+        self._session = None
+        if self._stream.state is State.BINDING:
+            self._follow(self._stream.bind_refused(event.condition))
+        else:  # an account that was there a moment ago
+            self._close(StreamCondition.NOT_AUTHORIZED, "", "session refused")
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    def _close(self, condition: StreamCondition | None, text: str, reason: str) -> None:
+        """End the stream from our side, and wait a little for the other side to do so."""
+        if self._is_over:
+            return
+        self._reason = self._reason or reason
+        self._end_session()
+        if self._stream.state in _ENDED:
+            return
+        self._stream.close(condition, text)
+        self._set_deadline(CLOSE_SECONDS, self._transport.abort)
+        self._release(self._holds)  # to see the other side's end
+        self._flush_later()
+        if self._transport_is_first():
+            self._transport.close()
+
+    def _transport_is_first(self) -> bool:
+        """In the middle of a handshake nothing can be said; there is only the socket to be closed."""
+        return self._stream.state is State.CLOSED
+
+    def _end_session(self) -> None:
+        self._tell(m.Disconnect())
+        self._session = None
+        self._client = None
+
+    def _tell(self, command: Any) -> None:
+        session = self._session
+        if session is None:
+            return
+        try:
+            session.tell(command)
+        except (ActorDeadError, MailboxFull):
+            return  # it ended a moment ago, and says so by `close`; its mailbox drops, it does not refuse
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def _set_deadline(self, delay: float, callback: Callable[[], None]) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self._reception.deadlines.add(delay, callback)
+
+    def _login_is_late(self) -> None:
+        self._close(StreamCondition.CONNECTION_TIMEOUT, "the login took too long", "login took too long")
+
+    def _look_after(self) -> None:
+        """Is he still there?"""
+        silence = trio.current_time() - self.heard
+        if silence >= LIVENESS_SECONDS:
+            self._close(StreamCondition.CONNECTION_TIMEOUT, "", StreamCondition.CONNECTION_TIMEOUT.value)
+            return
+        if silence >= PING_AFTER_SECONDS and not self._is_pinged:
+            self._is_pinged = True
+            self._write(
+                serialise(
+                    E(
+                        "iq",
+                        CLIENT,
+                        E("ping", PING),
+                        attributes={"type": "get", "id": "ping", "from": self._stream.domain},
+                    )
+                )
+            )
+        next_look = LIVENESS_SECONDS if self._is_pinged else PING_AFTER_SECONDS
+        self._set_deadline(next_look - silence, self._look_after)
+
+    def _slow_down(self, now: float) -> None:
+        self._hold(_TOO_FAST)
+        # Resume at half a burst, so that it is not stopped again at once.
+        wait = self._full_until - now - BURST_SECONDS / 2
+        self._reception.deadlines.add(wait, lambda: self._release(_TOO_FAST))
+
+    def _hold(self, hold: int) -> None:
+        if not self._holds:
+            self._transport.pause()
+        self._holds |= hold
+
+    def _release(self, hold: int) -> None:
+        if self._holds & hold and not self._is_over:
+            self._holds &= ~hold
+            if not self._holds:
+                self._transport.resume()
+
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        events.StanzaReceived: _stanza,
+        events.ExtensionReceived: _stanza,
+        events.StartTls: _start_tls,
+        events.VerifierWanted: _login,
+        events.PasswordCheckWanted: _login,
+        events.LoginFailed: _login_failed,
+        events.LoggedIn: _logged_in,
+        events.BindRequested: _bind,
+        events.StreamEnded: _ended,
+    }
+
+    _answers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        m.SessionOpened: _opened,
+        m.SessionRefused: _refused,
+    }

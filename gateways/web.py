@@ -1,0 +1,236 @@
+"""The web port: one address for pages and sockets.
+
+Owns a web connection from accept to the moment somebody else takes it over: TLS if the port has it, the head of one request,
+and who answers it. A route is a path and a coroutine that gets the request and the stream, with nothing of it read away; the
+handler answers and returns, then the connection is closed. Every other path gets 404.
+
+Limits: `HEAD_BYTES` and `HEAD_SECONDS` for the head of a request; `CONNECTIONS` at once. A connection costs a task here: what
+stays is web sockets, and their library wants tasks anyway.
+"""
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import h11
+import msgspec
+import trio
+from pykka import ActorRef
+
+from actors.seat import describe
+from gateways.listener import Address, Door, open_sockets
+from gateways.reception import Reception
+from gateways.socket_stream import SocketStream
+from gateways.web_stream import WebStream
+from gateways.xmpp_tcp import Encryption, Listening, keep
+
+log = logging.getLogger(__name__)
+
+HEAD_BYTES: Final = 16_384
+"""Of the head of a request, cookies and all; browsers send a tenth. More: 431."""
+
+HEAD_SECONDS: Final = 15.0
+"""From accept to the end of the head, TLS included. Later: closed."""
+
+CONNECTIONS: Final = 20_000
+"""Of the web port at once. More: closed at once."""
+
+FINISH_SECONDS: Final = 2.0
+"""For the client to have read the answer."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """The head of a request.
+
+    Attributes:
+        method: such as GET.
+        path: without the query, as it was sent.
+        query: what follows the question mark.
+        headers: names in lower case; of repeated ones all values, in order.
+        peer: the other side's network address.
+        is_tls: the connection is encrypted here; a proxy in front is not looked at.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, tuple[str, ...]]
+    peer: str
+    is_tls: bool
+
+    def header(self, name: str) -> str:
+        """The first value of this header; empty if there is none."""
+        return self.headers.get(name, ("",))[0]
+
+
+class Visit:
+    """One request and the connection that it came on.
+
+    Attributes:
+        request: its head.
+        stream: begins with the request, nothing of it was read away.
+        on_shutdown: may be set by a handler that stays: called when the server stops, in place of cutting the connection.
+    """
+
+    def __init__(self, request: Request, stream: WebStream) -> None:
+        self.request = request
+        self.stream = stream
+        self.on_shutdown: Callable[[], None] | None = None
+
+    async def answer(self, status: HTTPStatus, text: str = "", headers: Mapping[str, str] | None = None) -> None:
+        """Answer with a line of plain text; the connection closes after it."""
+        await self.stream.send_all(plain_answer(status, text or status.phrase, headers or {}))
+
+
+Route = Callable[[Visit], Awaitable[None]]
+
+
+class WebGuest:
+    """A web connection, as its listener sees it."""
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
+        self.visit: Visit | None = None
+
+    def shut_down(self) -> None:
+        """The server stops."""
+        if self.visit is not None and self.visit.on_shutdown is not None:
+            self.visit.on_shutdown()
+        else:
+            self.scope.cancel()
+
+    def abort(self) -> None:
+        """Go at once."""
+        self.scope.cancel()
+
+
+async def serve(
+    reception: Reception,
+    addresses: Sequence[Address],
+    routes: Mapping[str, Route],
+    encryption: Encryption | None,
+    *,
+    name: str = "web",
+    owner: ActorRef[Any] | None = None,
+    task_status: trio.TaskStatus[Listening] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Listen until the gateway is told `CloseGateway` or this is cancelled; arguments as in `gateways.xmpp_tcp.serve`.
+
+    Args:
+        reception: runs already.
+        addresses: host and port of each.
+        routes: by path.
+        encryption: None: clear text, for loopback or behind a proxy.
+        name: of the gateway.
+        owner: of the gateway actor.
+        task_status: gets what was opened.
+    """
+    door = Door(name, await open_sockets(addresses))
+    await keep(door, reception, _Entrance(reception, door, routes, encryption).admit, owner, task_status)
+
+
+class _Entrance:
+    """Makes a task of each accepted socket."""
+
+    def __init__(
+        self, reception: Reception, door: Door, routes: Mapping[str, Route], encryption: Encryption | None
+    ) -> None:
+        self._reception = reception
+        self._door = door
+        self._routes = routes
+        self._encryption = encryption
+
+    def admit(self, sock: socket.socket, peer: str) -> None:
+        """A client connected."""
+        door = self._door
+        if len(door.guests) >= CONNECTIONS:
+            door.refused["too many connections"] += 1
+            sock.close()
+            return
+        stream = WebStream(SocketStream(sock, peer))
+        guest = WebGuest()
+        door.enter(guest)
+        self._reception.spawn(_attend, door, guest, stream, self._routes, self._encryption)
+
+
+async def _attend(
+    door: Door, guest: WebGuest, stream: WebStream, routes: Mapping[str, Route], encryption: Encryption | None
+) -> None:
+    """One connection, from its first byte to its last; must not raise."""
+    reason = "done"
+    try:
+        with guest.scope:
+            await _serve_request(guest, stream, routes, encryption)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        reason = "closed by the other side"
+    except trio.TooSlowError:
+        reason = "too slow"
+    except Exception as error:
+        reason = "failed"
+        log.error("web connection from %s failed: %s", stream.peer, describe(error))  # noqa: TRY400
+        log.debug("web connection from %s failed", stream.peer, exc_info=True)
+    finally:
+        stream.close()
+        door.leave(guest, reason)
+
+
+async def _serve_request(
+    guest: WebGuest, stream: WebStream, routes: Mapping[str, Route], encryption: Encryption | None
+) -> None:
+    with trio.fail_after(HEAD_SECONDS):
+        if encryption is not None:
+            await stream.start_tls(encryption.context)
+        request = await read_head(stream)
+    if isinstance(request, HTTPStatus):
+        await stream.send_all(plain_answer(request, request.phrase, {}))
+    else:
+        guest.visit = visit = Visit(request, stream)
+        route = routes.get(request.path)
+        if route is None:
+            await visit.answer(HTTPStatus.NOT_FOUND)
+        else:
+            await route(visit)
+    await stream.finish(FINISH_SECONDS)
+
+
+async def read_head(stream: WebStream) -> Request | HTTPStatus:
+    """The head of the request, which is then put back; a status if it is none."""
+    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+    raw = b""
+    while True:
+        data = await stream.receive_some()
+        raw += data
+        try:
+            parser.receive_data(data)
+            event = parser.next_event()
+        except h11.RemoteProtocolError as error:
+            return HTTPStatus(error.error_status_hint)
+        if event is h11.NEED_DATA:
+            continue
+        if not isinstance(event, h11.Request):
+            raise trio.BrokenResourceError("closed before it asked for anything")
+        stream.unread(raw)
+        headers: dict[str, tuple[str, ...]] = {}
+        for key, value in event.headers:
+            name = key.decode("ascii")
+            headers[name] = (*headers.get(name, ()), value.decode("latin-1"))
+        path, _, query = event.target.decode("ascii").partition("?")
+        return Request(event.method.decode("ascii"), path, query, headers, stream.peer, stream.is_tls)
+
+
+def plain_answer(status: HTTPStatus, text: str, headers: Mapping[str, str]) -> bytes:
+    """An answer with a line of text, after which the connection closes."""
+    connection = h11.Connection(h11.SERVER)
+    body = f"{text}\n".encode()
+    fields = {
+        "content-type": "text/plain; charset=utf-8",
+        "content-length": str(len(body)),
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+        "connection": "close",
+        **headers,
+    }
+    head = connection.send(h11.Response(status_code=status, reason=status.phrase, headers=list(fields.items())))
+    return (head or b"") + (connection.send(h11.Data(data=body)) or b"")

@@ -1,0 +1,381 @@
+"""The accounts on disk: domains, members, aliases, credentials, and what members keep.
+
+Owns ``accounts.sqlite``. Rules:
+
+- **Versions.** A domain counts its changes; each contact put or removed, and each personal contact set, takes the next number.
+  None is given twice, also when a member or a whole domain is removed and added again: a roster version that a client
+  kept never means another state. (The personal ones draw from the same count for this reason.)
+- **Removed contacts** are remembered, the newest `REMOVED_KEPT` of each domain: one more than the contact list remembers, so
+  that it learns from the surplus one how far back it knows.
+- **A new password** replaces the verifiers of all hashes: no mechanism goes on with the old one.
+- **What a member keeps** (verifiers, personal contacts, photo) goes with him; a member replaced by an alias has gone.
+
+Who is nobody's member cannot keep anything, and a domain that is not served cannot have contacts: `LookupError`.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from engine.contacts import REMOVED_REMEMBERED, Contact, ContactKind, PersonalContact, RemovedContact
+from engine.messages import Photo
+from engine.ports import StorageUnavailable, Verifier
+from index.account_checks import problems
+from index.asyncio_island import Island
+from index.database import Database, T, describe_damage, in_chunks, insert, placeholders
+from index.migrations import Schema
+
+APPLICATION_ID: Final = 0x526F6B62
+
+REMOVED_KEPT: Final = REMOVED_REMEMBERED + 1
+
+SECRET_BYTES: Final = 32
+
+Verifiers = Mapping[str, Verifier]
+"""Hash name -> verifier."""
+
+
+class SqliteAccounts:
+    """`engine.ports.Accounts` in one SQLite file. ``async with SqliteAccounts(...) as accounts``.
+
+    Args:
+        island: open for as long as this is.
+        path: of the file; made if it does not exist.
+    """
+
+    def __init__(self, island: Island, path: Path) -> None:
+        self._island = island
+        self._database = Database(path, Schema.load("accounts", APPLICATION_ID), has_foreign_keys=True)
+
+    async def open(self) -> None:
+        """Open, and migrate if need be.
+
+        Raises:
+            DatabaseRefused: the file is damaged, foreign, of a newer version, or may not be opened.
+            StorageUnavailable: another process holds it, or the disk fails.
+        """
+        await self._island.run_to_end(self._database.open, lambda _: None)
+
+    async def close(self) -> None:
+        """Finish what is under way, and close the file."""
+        await self._island.run_to_end(self._database.close)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # -- domains and contacts ------------------------------------------------------------------------------------------
+
+    async def domains(self) -> list[str]:
+        """See `engine.ports.Accounts.domains`; in the order in which they were added."""
+        return [name for (name,) in await self._fetch("SELECT name FROM domain ORDER BY id")]
+
+    async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
+        """See `engine.ports.Accounts.contacts`; contacts first, each kind in the order of change."""
+
+        def read(connection: sqlite3.Connection) -> list[Contact | RemovedContact]:
+            rows = connection.execute(_CONTACTS + "WHERE domain.name = ? ORDER BY changed", (domain,))
+            found: list[Contact | RemovedContact] = [_contact(row) for row in rows]
+            rows = connection.execute(_REMOVED, (domain,))
+            found += [RemovedContact(address=a, kind=_KINDS[kind], changed=c) for a, kind, c in rows]
+            return found
+
+        return await self._island.run(self._database.read, read)
+
+    async def find(self, address: str) -> Contact | None:
+        """See `engine.ports.Accounts.find`."""
+        rows = await self._fetch(_CONTACTS + "WHERE address = ?", address)
+        return _contact(rows[0]) if rows else None
+
+    async def add_domain(self, domain: str) -> None:
+        """See `engine.ports.Accounts.add_domain`."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO domain (name, version) SELECT ?, version FROM retired WHERE true ON CONFLICT DO NOTHING",
+                (domain,),
+            )
+
+        await self._write(write)
+
+    async def remove_domain(self, domain: str) -> None:
+        """See `engine.ports.Accounts.remove_domain`."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE retired SET version = max(version, ifnull((SELECT version FROM domain WHERE name = ?), 0))",
+                (domain,),
+            )
+            connection.execute("DELETE FROM domain WHERE name = ?", (domain,))
+
+        await self._write(write)
+
+    async def put(self, contacts: Sequence[Contact], verifiers: Mapping[str, Verifiers] | None = None) -> list[Contact]:
+        """See `engine.ports.Accounts.put`; in the given order, each with a version of its own.
+
+        Raises:
+            LookupError: a domain is not served, or a verifier's address is no member; nothing was written.
+        """
+
+        def write(connection: sqlite3.Connection) -> list[Contact]:
+            versions = _Versions(connection)
+            numbered = [msgspec.structs.replace(c, changed=versions.take(_domain(c.address))) for c in contacts]
+            rows = [_contact_row(c, versions.number(_domain(c.address))) for c in numbered]
+            insert(connection, _CONTACT_COLUMNS, rows, _OR_REPLACE_CONTACT)
+            addresses = [c.address for c in contacts]
+            _delete(connection, "removed_contact", "address", addresses)
+            aliases = [c.address for c in contacts if c.is_alias]
+            for table, column in _KEPT:
+                _delete(connection, table, column, aliases)
+            _put_verifiers(connection, verifiers or {})
+            versions.save()
+            return numbered
+
+        return await self._write(write)
+
+    async def remove(self, addresses: Sequence[str]) -> list[RemovedContact]:
+        """See `engine.ports.Accounts.remove`."""
+
+        def write(connection: sqlite3.Connection) -> list[RemovedContact]:
+            versions = _Versions(connection)
+            removed: list[RemovedContact] = []
+            for address in addresses:
+                row = connection.execute("DELETE FROM contact WHERE address = ? RETURNING kind", (address,)).fetchall()
+                if row:
+                    changed = versions.take(_domain(address))
+                    removed.append(RemovedContact(address=address, kind=_KINDS[row[0][0]], changed=changed))
+            rows = [(r.address, versions.number(_domain(r.address)), r.kind.value, r.changed) for r in removed]
+            insert(connection, "removed_contact (address, domain, kind, changed)", rows)
+            for number in {row[1] for row in rows}:
+                connection.execute(_FORGET_OLDEST_REMOVED, {"domain": number, "kept": REMOVED_KEPT})
+            versions.save()
+            return removed
+
+        return await self._write(write)
+
+    async def problems(self) -> list[str]:
+        """See `engine.ports.Accounts.problems`.
+
+        Raises:
+            StorageUnavailable: the file could not be read, for another reason than being damaged.
+        """
+        try:
+            return await self._island.run(self._database.read_apart, problems)
+        except StorageUnavailable as error:
+            damage = describe_damage(error)
+            if damage is None:
+                raise
+            return [damage]
+
+    # -- what members keep ---------------------------------------------------------------------------------------------
+
+    async def set_verifiers(self, address: str, verifiers: Verifiers) -> None:
+        """See `engine.ports.Accounts.set_verifiers`.
+
+        Raises:
+            LookupError: no such member.
+        """
+        await self._write(lambda connection: _put_verifiers(connection, {address: verifiers}))
+
+    async def verifier(self, address: str, hash_name: str) -> Verifier | None:
+        """See `engine.ports.Accounts.verifier`."""
+        sql = "SELECT salt, iterations, stored_key, server_key FROM verifier WHERE address = ? AND hash_name = ?"
+        rows = await self._fetch(sql, address, hash_name)
+        return Verifier(*rows[0]) if rows else None
+
+    async def personal(self, owner: str) -> list[PersonalContact]:
+        """See `engine.ports.Accounts.personal`; in the order of change."""
+        rows = await self._fetch(
+            "SELECT address, name, groups, changed FROM personal WHERE owner = ? ORDER BY changed", owner
+        )
+        return [
+            PersonalContact(
+                address=address, name=name, groups=None if groups is None else _texts(groups), changed=changed
+            )
+            for address, name, groups, changed in rows
+        ]
+
+    async def set_personal(
+        self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
+    ) -> PersonalContact:
+        """See `engine.ports.Accounts.set_personal`.
+
+        Raises:
+            LookupError: no such member.
+        """
+
+        def write(connection: sqlite3.Connection) -> PersonalContact:
+            _require_member(connection, owner)
+            versions = _Versions(connection)
+            changed = versions.take(_domain(owner))
+            row = (owner, address, name, None if groups is None else _text(groups), changed)
+            insert(connection, "personal (owner, address, name, groups, changed)", [row], _OR_REPLACE_PERSONAL)
+            versions.save()
+            return PersonalContact(address=address, name=name, groups=groups, changed=changed)
+
+        return await self._write(write)
+
+    async def photo(self, address: str) -> Photo | None:
+        """See `engine.ports.Accounts.photo`."""
+        rows = await self._fetch("SELECT media_type, data FROM photo WHERE address = ?", address)
+        return Photo(*rows[0]) if rows else None
+
+    async def set_photo(self, address: str, photo: Photo | None) -> None:
+        """See `engine.ports.Accounts.set_photo`.
+
+        Raises:
+            LookupError: no such member.
+        """
+
+        def write(connection: sqlite3.Connection) -> None:
+            _require_member(connection, address)
+            connection.execute("DELETE FROM photo WHERE address = ?", (address,))
+            if photo is not None:
+                insert(connection, "photo (address, media_type, data)", [(address, photo.media_type, photo.data)])
+
+        await self._write(write)
+
+    # -- what the server keeps -----------------------------------------------------------------------------------------
+
+    async def secret(self, name: str) -> bytes:
+        """Random bytes that were made when first asked for, the same ever since; 32 of them."""
+
+        def write(connection: sqlite3.Connection) -> bytes:
+            made = (name, secrets.token_bytes(SECRET_BYTES))
+            insert(connection, "secret (name, value)", [made], "ON CONFLICT DO NOTHING")
+            value: bytes = connection.execute("SELECT value FROM secret WHERE name = ?", (name,)).fetchone()[0]
+            return value
+
+        return await self._write(write)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._island.run_to_end(self._database.write, work)
+
+    async def _fetch(self, sql: str, *parameters: Any) -> list[Any]:
+        return await self._island.run(self._database.read, lambda c: c.execute(sql, parameters).fetchall())
+
+
+class _Versions:
+    """The counts of the domains that a transaction changes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._numbers: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
+
+    def number(self, domain: str) -> int:
+        """The domain's row."""
+        if domain not in self._numbers:
+            row = self._connection.execute("SELECT id, version FROM domain WHERE name = ?", (domain,)).fetchone()
+            if row is None:
+                raise LookupError(f"the domain {domain} is not served")
+            self._numbers[domain], self._versions[domain] = row
+        return self._numbers[domain]
+
+    def take(self, domain: str) -> int:
+        """The version of the next change."""
+        self.number(domain)
+        self._versions[domain] += 1
+        return self._versions[domain]
+
+    def save(self) -> None:
+        for domain, version in self._versions.items():
+            self._connection.execute("UPDATE domain SET version = ? WHERE name = ?", (version, domain))
+
+
+_CONTACTS: Final = """
+    SELECT address, kind, contact.name, title, department, phone, members, changed
+    FROM contact JOIN domain ON domain.id = contact.domain
+"""
+_REMOVED: Final = """
+    SELECT address, kind, changed FROM removed_contact JOIN domain ON domain.id = removed_contact.domain
+    WHERE domain.name = ? ORDER BY changed
+"""
+_CONTACT_COLUMNS: Final = "contact (address, domain, kind, name, title, department, phone, members, changed)"
+_OR_REPLACE_CONTACT: Final = """
+    ON CONFLICT (address) DO UPDATE SET
+        kind = excluded.kind, name = excluded.name, title = excluded.title, department = excluded.department,
+        phone = excluded.phone, members = excluded.members, changed = excluded.changed
+"""
+_OR_REPLACE_PERSONAL: Final = """
+    ON CONFLICT (owner, address) DO UPDATE SET name = excluded.name, groups = excluded.groups, changed = excluded.changed
+"""
+_FORGET_OLDEST_REMOVED: Final = """
+    DELETE FROM removed_contact WHERE domain = :domain AND changed <=
+        (SELECT changed FROM removed_contact WHERE domain = :domain ORDER BY changed DESC LIMIT 1 OFFSET :kept)
+"""
+_KEPT: Final = (("verifier", "address"), ("personal", "owner"), ("photo", "address"))
+_KINDS: Final = {kind.value: kind for kind in ContactKind}
+_texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def _text(texts: tuple[str, ...]) -> str:
+    return msgspec.json.encode(texts).decode() if texts else "[]"
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def _contact_row(c: Contact, domain: int) -> tuple[Any, ...]:
+    members = _text(c.members)
+    return (c.address, domain, c.kind.value, c.name, c.title, c.department, c.phone, members, c.changed)
+
+
+def _contact(row: Any) -> Contact:
+    address, kind, name, title, department, phone, members, changed = row
+    return Contact(
+        address=address,
+        kind=_KINDS[kind],
+        name=name,
+        title=title,
+        department=department,
+        phone=phone,
+        members=() if members == "[]" else _texts(members),
+        changed=changed,
+    )
+
+
+def _delete(connection: sqlite3.Connection, table: str, column: str, keys: Sequence[str]) -> None:
+    for chunk in in_chunks(keys):
+        connection.execute(
+            f"DELETE FROM {table} WHERE {column} IN (VALUES {placeholders(len(chunk), 1)})",  # noqa: S608
+            chunk,
+        )
+
+
+def _put_verifiers(connection: sqlite3.Connection, verifiers: Mapping[str, Verifiers]) -> None:
+    _require_members(connection, list(verifiers))
+    _delete(connection, "verifier", "address", list(verifiers))
+    rows = [
+        (address, hash_name, v.salt, v.iterations, v.stored_key, v.server_key)
+        for address, of_one in verifiers.items()
+        for hash_name, v in of_one.items()
+    ]
+    insert(connection, "verifier (address, hash_name, salt, iterations, stored_key, server_key)", rows)
+
+
+def _require_member(connection: sqlite3.Connection, address: str) -> None:
+    _require_members(connection, [address])
+
+
+def _require_members(connection: sqlite3.Connection, addresses: Sequence[str]) -> None:
+    for chunk in in_chunks(addresses):
+        sql = (
+            "SELECT address FROM contact WHERE kind = 'member'"  # noqa: S608
+            f" AND address IN (VALUES {placeholders(len(chunk), 1)})"
+        )
+        known = {address for (address,) in connection.execute(sql, chunk)}
+        for address in chunk:
+            if address not in known:
+                raise LookupError(f"there is no member {address}")

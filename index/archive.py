@@ -1,0 +1,331 @@
+"""The archive on disk: every chat once, in the history of everyone it belongs to.
+
+Owns ``archive.sqlite``. The rules of ids and ledger are in `index.ledger`; here they become rows. One call of `commit` is one
+transaction and one fsync; the archiver makes the groups. Everything of a transaction is asked and written in few statements
+(see `index.database` for why).
+
+**Duplicates** are found by the unique index over sender and origin-id: the insert leaves them out, and only then is asked
+which they were.
+
+**A draft that cannot be written for a reason of its own** (lone surrogates, a gigabyte of text) fails its whole batch, with
+Python's or SQLite's own error; nothing was written, and the caller sends the drafts again one by one.
+
+**Limits**: `ADDRESSES_CACHED` addresses are kept in memory with their numbers.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from engine.jid import Jid
+from engine.messages import Chat
+from engine.ports import Draft, StorageUnavailable, Stored
+from index.asyncio_island import Island
+from index.database import Database, describe_damage, in_chunks, insert, placeholders
+from index.ledger import Entry, MessageIds, Role, entries_of
+from index.migrations import Schema
+
+APPLICATION_ID: Final = 0x526F6B61
+
+ADDRESSES_CACHED: Final = 65_536
+"""Some 10 MB. At the limit all are forgotten: the busy ones are back with the next batches."""
+
+PROBLEMS_LISTED: Final = 1_000
+"""Of each kind; whoever has more needs the count no more than the rows."""
+
+
+class SqliteArchive:
+    """`engine.ports.Archive` in one SQLite file. ``async with SqliteArchive(...) as archive``.
+
+    Args:
+        island: open for as long as this is.
+        path: of the file; made if it does not exist.
+        clock: seconds since 1970, for the ids.
+    """
+
+    def __init__(self, island: Island, path: Path, *, clock: Callable[[], float]) -> None:
+        self._island = island
+        self._database = Database(path, Schema.load("archive", APPLICATION_ID), has_foreign_keys=False)
+        self._clock = clock
+        self._ids = MessageIds(clock, 0)
+        self._newest = 0
+        self._numbers: dict[str, int] = {}  # of addresses; only such as are committed
+
+    async def open(self) -> None:
+        """Open, and migrate if need be.
+
+        Raises:
+            DatabaseRefused: the file is damaged, foreign, of a newer version, or may not be opened.
+            StorageUnavailable: another process holds it, or the disk fails.
+        """
+        self._newest = await self._island.run_to_end(self._database.open, _newest)
+        self._ids = MessageIds(self._clock, self._newest)
+
+    async def close(self) -> None:
+        """Finish what is under way, and close the file."""
+        await self._island.run_to_end(self._database.close)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
+        """See `engine.ports.Archive.commit`. A cancellation of the caller waits until the transaction is over."""
+        if not drafts and not cursors:
+            return []
+        batch = _Batch(drafts, self._ids.take(len(drafts)), dict(cursors), self._numbers)
+        stored = await self._island.run_to_end(self._database.write, batch.write)
+        if len(self._numbers) + len(batch.new_numbers) > ADDRESSES_CACHED:
+            self._numbers.clear()
+        self._numbers.update(batch.new_numbers)
+        self._newest = max(self._newest, *(each.id for each in stored), 0)
+        return stored
+
+    async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
+        """See `engine.ports.Archive.waiting`."""
+
+        def read(connection: sqlite3.Connection) -> list[Any]:
+            return connection.execute(_WAITING, {"owner": owner, "after": after, "limit": limit}).fetchall()
+
+        return [_chat(row) for row in await self._island.run(self._database.read, read)]
+
+    async def newest(self) -> int:
+        """See `engine.ports.Archive.newest`."""
+        return self._newest
+
+    async def ledger(self, message_id: int) -> list[Entry]:
+        """Whose message this is: who sent it, who received it and who was absent, in this order."""
+
+        def read(connection: sqlite3.Connection) -> list[Any]:
+            return connection.execute(_LEDGER, (message_id,)).fetchall()
+
+        rows = await self._island.run(self._database.read, read)
+        return [Entry(owner, peer, Role(role)) for owner, peer, role in rows]
+
+    async def problems(self) -> list[str]:
+        """See `engine.ports.Archive.problems`. Takes its time, over a connection of its own.
+
+        Raises:
+            StorageUnavailable: the file could not be read, for another reason than being damaged.
+        """
+        try:
+            return await self._island.run(self._database.read_apart, _problems)
+        except StorageUnavailable as error:
+            damage = describe_damage(error)
+            if damage is None:
+                raise
+            return [damage]
+
+
+class _Batch:
+    """One commit: drafts, their ids, and cursors on their way into the tables."""
+
+    def __init__(self, drafts: Sequence[Draft], ids: range, cursors: dict[str, int], numbers: dict[str, int]) -> None:
+        self._drafts = drafts
+        self._ids = ids
+        self._cursors = cursors
+        self._known = numbers
+        self.new_numbers: dict[str, int] = {}
+
+    def write(self, connection: sqlite3.Connection) -> list[Stored]:
+        """Everything of the batch, inside a transaction."""
+        entries = [entries_of(draft) for draft in self._drafts]
+        number = self._number_addresses(connection, entries)
+        stored = self._write_messages(connection, number)
+        rows = [
+            (number[entry.owner], each.id, number[entry.peer], int(entry.role))
+            for each, entries_of_one in zip(stored, entries, strict=True)
+            if not each.duplicate
+            for entry in entries_of_one
+        ]
+        insert(connection, "entry (owner, id, peer, role)", rows)
+        if self._cursors:
+            moved = [(number[owner], delivered) for owner, delivered in self._cursors.items()]
+            insert(connection, "cursor (owner, delivered)", moved, _CURSOR_NEVER_MOVES_BACK)
+        return stored
+
+    def _write_messages(self, connection: sqlite3.Connection, number: dict[str, int]) -> list[Stored]:
+        rows: list[tuple[Any, ...]] = []
+        first: dict[tuple[int, str], int] = {}  # (sender, origin-id) -> id of those in this batch
+        stored: list[Stored] = []
+        for draft, message_id in zip(self._drafts, self._ids, strict=True):
+            chat = draft.chat
+            sender = number[chat.sender.bare]
+            if chat.origin_id:
+                earlier = first.setdefault((sender, chat.origin_id), message_id)
+                if earlier != message_id:
+                    stored.append(Stored(earlier, duplicate=True))
+                    continue
+            stored.append(Stored(message_id))
+            rows.append(_row(chat, message_id, sender, number))
+        if insert(connection, _MESSAGE_COLUMNS, rows, _UNLESS_RESENT) == len(rows):
+            return stored
+        resent = {mine: theirs for mine, theirs in _resent(connection, first) if mine != theirs}
+        return [Stored(resent[each.id], duplicate=True) if each.id in resent else each for each in stored]
+
+    def _number_addresses(self, connection: sqlite3.Connection, entries: list[list[Entry]]) -> dict[str, int]:
+        wanted = set(self._cursors)
+        for draft, of_one in zip(self._drafts, entries, strict=True):
+            wanted.add(draft.chat.to.bare)
+            for entry in of_one:
+                wanted.add(entry.owner)
+                wanted.add(entry.peer)
+        numbers = {jid: number for jid in wanted if (number := self._known.get(jid)) is not None}
+        missing = [jid for jid in wanted if jid not in numbers]
+        insert(connection, "address (jid)", [(jid,) for jid in missing], "ON CONFLICT DO NOTHING")
+        for chunk in in_chunks(missing):
+            sql = f"SELECT jid, id FROM address WHERE jid IN (VALUES {placeholders(len(chunk), 1)})"  # noqa: S608
+            self.new_numbers.update(connection.execute(sql, chunk))
+        numbers.update(self.new_numbers)
+        return numbers
+
+
+_MESSAGE_COLUMNS: Final = (
+    "message (id, sender, sender_resource, target, target_resource, via, kind,"
+    " stanza_id, origin_id, language, body, payload)"
+)
+_UNLESS_RESENT: Final = "ON CONFLICT (sender, origin_id) WHERE origin_id <> '' DO NOTHING"
+_CURSOR_NEVER_MOVES_BACK: Final = "ON CONFLICT (owner) DO UPDATE SET delivered = max(delivered, excluded.delivered)"
+
+_WAITING: Final = """
+    SELECT message.id, sender.jid, sender_resource, target.jid, target_resource, via.jid, kind,
+           stanza_id, origin_id, language, body, payload
+    FROM entry
+    JOIN message ON message.id = entry.id
+    JOIN address AS sender ON sender.id = message.sender
+    JOIN address AS target ON target.id = message.target
+    LEFT JOIN address AS via ON via.id = message.via
+    WHERE entry.owner = (SELECT id FROM address WHERE jid = :owner)
+      AND entry.role = 2
+      AND entry.id > max(:after, ifnull((SELECT delivered FROM cursor WHERE cursor.owner = entry.owner), 0))
+    ORDER BY entry.id
+    LIMIT :limit
+"""
+
+_LEDGER: Final = """
+    SELECT owner.jid, peer.jid, role
+    FROM entry JOIN address AS owner ON owner.id = entry.owner JOIN address AS peer ON peer.id = entry.peer
+    WHERE entry.id = ?
+    ORDER BY role, owner.jid
+"""
+
+
+def _row(chat: Chat, message_id: int, sender: int, number: dict[str, int]) -> tuple[Any, ...]:
+    return (
+        message_id,
+        sender,
+        chat.sender.resource,
+        number[chat.to.bare],
+        chat.to.resource,
+        None if chat.via is None else number[chat.via.bare],
+        chat.kind,
+        chat.stanza_id,
+        chat.origin_id,
+        chat.language,
+        chat.body,
+        chat.payload,
+    )
+
+
+def _chat(row: Any) -> Chat:
+    message_id, sender, sender_resource, target, target_resource, via, kind, *texts = row
+    stanza_id, origin_id, language, body, payload = texts
+    return Chat(
+        sender=Jid(sender, sender_resource),
+        to=Jid(target, target_resource),
+        kind=kind,
+        stanza_id=stanza_id,
+        origin_id=origin_id,
+        language=language,
+        body=body,
+        payload=payload,
+        is_lasting=True,
+        via=None if via is None else Jid(via),
+        id=message_id,
+        is_delayed=True,
+    )
+
+
+def _resent(connection: sqlite3.Connection, first: dict[tuple[int, str], int]) -> Iterable[tuple[int, int]]:
+    """For each new id with an origin-id, the id that its message has in the archive."""
+    for chunk in in_chunks(list(first)):
+        sql = (
+            "SELECT sender, origin_id, id FROM message WHERE origin_id <> ''"  # noqa: S608
+            f" AND (sender, origin_id) IN (VALUES {placeholders(len(chunk), 2)})"
+        )
+        for sender, origin_id, message_id in connection.execute(sql, tuple(chain.from_iterable(chunk))):
+            yield first[sender, origin_id], message_id
+
+
+def _newest(connection: sqlite3.Connection) -> int:
+    newest: int = connection.execute("SELECT ifnull(max(id), 0) FROM message").fetchone()[0]
+    return newest
+
+
+_CHECKS: Final = (
+    (
+        "message {0} has no {1} {2} in the table of addresses",
+        """
+        SELECT message.id, kind, number FROM (
+            SELECT id, 'sender' AS kind, sender AS number FROM message
+            UNION ALL SELECT id, 'target', target FROM message
+            UNION ALL SELECT id, 'alias', via FROM message WHERE via IS NOT NULL
+        ) AS message LEFT JOIN address ON address.id = number WHERE address.id IS NULL
+        """,
+    ),
+    (
+        "message {0} has no sent entry of its sender {1}",
+        """
+        SELECT message.id, ifnull(jid, 'number ' || sender) FROM message LEFT JOIN address ON address.id = sender
+        LEFT JOIN entry ON entry.owner = sender AND entry.id = message.id AND role = 1 WHERE entry.id IS NULL
+        """,
+    ),
+    (
+        "entry of {0} for message {1}: there is no such message",
+        """
+        SELECT ifnull(jid, 'number ' || owner), entry.id FROM entry
+        LEFT JOIN address ON address.id = owner LEFT JOIN message ON message.id = entry.id WHERE message.id IS NULL
+        """,
+    ),
+    (
+        "entry of number {0} for message {1}: owner or peer {2} is not in the table of addresses",
+        """
+        SELECT owner, entry.id, peer FROM entry
+        LEFT JOIN address AS a ON a.id = owner LEFT JOIN address AS b ON b.id = peer WHERE a.id IS NULL OR b.id IS NULL
+        """,
+    ),
+    (
+        "entry of {0} for message {1}: role {2} with peer {3} does not fit the message",
+        """
+        SELECT a.jid, entry.id, role, b.jid FROM entry JOIN message ON message.id = entry.id
+        JOIN address AS a ON a.id = owner JOIN address AS b ON b.id = peer
+        WHERE CASE role
+            WHEN 1 THEN owner <> sender OR peer <> ifnull(via, target)
+            WHEN 2 THEN owner = sender OR peer <> sender
+            WHEN 3 THEN owner = sender OR peer <> sender
+            ELSE true
+        END
+        """,
+    ),
+    (
+        "cursor of number {0} is not that of an address",
+        "SELECT owner FROM cursor LEFT JOIN address ON address.id = owner WHERE address.id IS NULL",
+    ),
+)
+
+
+def _problems(connection: sqlite3.Connection) -> list[str]:
+    file = "archive.sqlite"
+    found = [f"{file}: {line}" for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
+    for text, sql in _CHECKS:
+        rows = connection.execute(f"{sql} LIMIT {PROBLEMS_LISTED:d}")
+        found += [f"{file}: {text.format(*row)}" for row in rows]
+    return found

@@ -1,0 +1,274 @@
+"""The archive and the accounts in memory: the same behaviour as on disk, proved by the same tests.
+
+For tests and scenario plays; nothing is kept when the process ends. A method does its work in one go and then gives other
+tasks their turn once, as the disk does. `MemoryArchive.fail_with` and `MemoryAccounts.fail_with` stand for a disk that fails.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import trio
+
+from engine.contacts import REMOVED_REMEMBERED, Contact, PersonalContact, RemovedContact
+from engine.messages import Chat, Photo
+from engine.ports import Draft, StorageUnavailable, Stored, Verifier
+from index.ledger import Entry, MessageIds, Role, entries_of
+
+Verifiers = Mapping[str, Verifier]
+
+
+class MemoryArchive:
+    """`engine.ports.Archive` in dicts.
+
+    Args:
+        clock: seconds since 1970, for the ids.
+
+    Attributes:
+        fail_with: raised by every call until it is None again.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.fail_with: StorageUnavailable | None = None
+        self._ids = MessageIds(clock, 0)
+        self._chats: dict[int, Chat] = {}
+        self._entries: dict[int, list[Entry]] = {}
+        self._received: dict[str, list[int]] = {}
+        self._by_origin: dict[tuple[str, str], int] = {}
+        self._cursors: dict[str, int] = {}
+
+    async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
+        """See `engine.ports.Archive.commit`."""
+        await self._reach_disk()
+        ids = self._ids.take(len(drafts))
+        stored = [self._store(draft, message_id) for draft, message_id in zip(drafts, ids, strict=True)]
+        for owner, delivered in cursors.items():
+            self._cursors[owner] = max(delivered, self._cursors.get(owner, 0))
+        return stored
+
+    async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
+        """See `engine.ports.Archive.waiting`."""
+        await self._reach_disk()
+        after = max(after, self._cursors.get(owner, 0))
+        ids = [message_id for message_id in self._received.get(owner, ()) if message_id > after]
+        return [msgspec.structs.replace(self._chats[message_id]) for message_id in ids[:limit]]
+
+    async def newest(self) -> int:
+        """See `engine.ports.Archive.newest`."""
+        return next(reversed(self._chats), 0)  # ids grow
+
+    async def ledger(self, message_id: int) -> list[Entry]:
+        """See `index.archive.SqliteArchive.ledger`."""
+        await self._reach_disk()
+        return sorted(self._entries.get(message_id, ()), key=lambda entry: (entry.role, entry.owner))
+
+    async def problems(self) -> list[str]:
+        """None can arise."""
+        await self._reach_disk()
+        return []
+
+    async def _reach_disk(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.fail_with is not None:
+            raise self.fail_with
+
+    def _store(self, draft: Draft, message_id: int) -> Stored:
+        chat = draft.chat
+        if chat.origin_id:
+            first = self._by_origin.setdefault((chat.sender.bare, chat.origin_id), message_id)
+            if first != message_id:
+                return Stored(first, duplicate=True)
+        self._chats[message_id] = msgspec.structs.replace(chat, id=message_id, is_delayed=True, is_lasting=True)
+        self._entries[message_id] = entries_of(draft)
+        for entry in self._entries[message_id]:
+            if entry.role is Role.RECEIVED:
+                self._received.setdefault(entry.owner, []).append(message_id)
+        return Stored(message_id)
+
+
+class _Domain:
+    """One domain's contacts and its count of changes."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.contacts: dict[str, Contact] = {}
+        self.removed: dict[str, RemovedContact] = {}  # in the order of change
+
+    def take_version(self) -> int:
+        self.version += 1
+        return self.version
+
+
+class MemoryAccounts:
+    """`engine.ports.Accounts` in dicts.
+
+    Attributes:
+        fail_with: raised by every call until it is None again.
+    """
+
+    def __init__(self) -> None:
+        self.fail_with: StorageUnavailable | None = None
+        self._domains: dict[str, _Domain] = {}
+        self._retired_version = 0
+        self._verifiers: dict[str, Verifiers] = {}
+        self._personal: dict[str, dict[str, PersonalContact]] = {}
+        self._photos: dict[str, Photo] = {}
+        self._secrets: dict[str, bytes] = {}
+
+    async def domains(self) -> list[str]:
+        """See `engine.ports.Accounts.domains`."""
+        await self._reach_disk()
+        return list(self._domains)
+
+    async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
+        """See `engine.ports.Accounts.contacts`."""
+        await self._reach_disk()
+        if domain not in self._domains:
+            return []
+        mine = self._domains[domain]
+        return [*sorted(mine.contacts.values(), key=lambda contact: contact.changed), *mine.removed.values()]
+
+    async def find(self, address: str) -> Contact | None:
+        """See `engine.ports.Accounts.find`."""
+        await self._reach_disk()
+        return self._find(address)
+
+    async def add_domain(self, domain: str) -> None:
+        """See `engine.ports.Accounts.add_domain`."""
+        await self._reach_disk()
+        if domain not in self._domains:
+            self._domains[domain] = _Domain(self._retired_version)
+
+    async def remove_domain(self, domain: str) -> None:
+        """See `engine.ports.Accounts.remove_domain`."""
+        await self._reach_disk()
+        gone = self._domains.pop(domain, None)
+        if gone is not None:
+            self._retired_version = max(self._retired_version, gone.version)
+            for address in gone.contacts:
+                self._forget_kept(address)
+
+    async def put(self, contacts: Sequence[Contact], verifiers: Mapping[str, Verifiers] | None = None) -> list[Contact]:
+        """See `engine.ports.Accounts.put`.
+
+        Raises:
+            LookupError: as in `index.accounts.SqliteAccounts.put`.
+        """
+        await self._reach_disk()
+        for contact in contacts:
+            self._domain_of(contact.address)
+        final = {contact.address: contact for contact in contacts}
+        for address in verifiers or {}:
+            contact_then = final.get(address) or self._find(address)
+            if contact_then is None or contact_then.is_alias:
+                raise LookupError(f"there is no member {address}")
+        numbered = []
+        for contact in contacts:
+            domain = self._domain_of(contact.address)
+            numbered.append(msgspec.structs.replace(contact, changed=domain.take_version()))
+            domain.contacts[contact.address] = numbered[-1]
+            domain.removed.pop(contact.address, None)
+            if contact.is_alias:
+                self._forget_kept(contact.address)
+        for address, of_one in (verifiers or {}).items():
+            self._verifiers[address] = dict(of_one)
+        return numbered
+
+    async def remove(self, addresses: Sequence[str]) -> list[RemovedContact]:
+        """See `engine.ports.Accounts.remove`."""
+        await self._reach_disk()
+        removed = []
+        for address in addresses:
+            contact = self._find(address)
+            if contact is not None:
+                domain = self._domain_of(address)
+                del domain.contacts[address]
+                self._forget_kept(address)
+                gone = RemovedContact(address=address, kind=contact.kind, changed=domain.take_version())
+                domain.removed[address] = gone
+                removed.append(gone)
+        for domain in self._domains.values():
+            while len(domain.removed) > REMOVED_REMEMBERED + 1:
+                del domain.removed[next(iter(domain.removed))]
+        return removed
+
+    async def set_verifiers(self, address: str, verifiers: Verifiers) -> None:
+        """See `engine.ports.Accounts.set_verifiers`."""
+        await self._reach_disk()
+        self._require_member(address)
+        self._verifiers[address] = dict(verifiers)
+
+    async def problems(self) -> list[str]:
+        """None can arise but an alias that names nobody."""
+        await self._reach_disk()
+        return [
+            f"accounts: alias {alias.address} names {member}, which is neither member nor alias of its domain"
+            for domain in self._domains.values()
+            for alias in domain.contacts.values()
+            for member in (alias.members if alias.is_alias else ())
+            if member not in domain.contacts
+        ]
+
+    async def verifier(self, address: str, hash_name: str) -> Verifier | None:
+        """See `engine.ports.Accounts.verifier`."""
+        await self._reach_disk()
+        return self._verifiers.get(address, {}).get(hash_name)
+
+    async def personal(self, owner: str) -> list[PersonalContact]:
+        """See `engine.ports.Accounts.personal`."""
+        await self._reach_disk()
+        return sorted(self._personal.get(owner, {}).values(), key=lambda entry: entry.changed)
+
+    async def set_personal(
+        self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
+    ) -> PersonalContact:
+        """See `engine.ports.Accounts.set_personal`."""
+        await self._reach_disk()
+        self._require_member(owner)
+        changed = self._domain_of(owner).take_version()
+        entry = PersonalContact(address=address, name=name, groups=groups, changed=changed)
+        self._personal.setdefault(owner, {})[address] = entry
+        return entry
+
+    async def photo(self, address: str) -> Photo | None:
+        """See `engine.ports.Accounts.photo`."""
+        await self._reach_disk()
+        return self._photos.get(address)
+
+    async def set_photo(self, address: str, photo: Photo | None) -> None:
+        """See `engine.ports.Accounts.set_photo`."""
+        await self._reach_disk()
+        self._require_member(address)
+        self._photos.pop(address, None)
+        if photo is not None:
+            self._photos[address] = photo
+
+    async def secret(self, name: str) -> bytes:
+        """See `index.accounts.SqliteAccounts.secret`."""
+        await self._reach_disk()
+        return self._secrets.setdefault(name, secrets.token_bytes(32))
+
+    async def _reach_disk(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.fail_with is not None:
+            raise self.fail_with
+
+    def _find(self, address: str) -> Contact | None:
+        domain = self._domains.get(address.rpartition("@")[2])
+        return None if domain is None else domain.contacts.get(address)
+
+    def _domain_of(self, address: str) -> _Domain:
+        name = address.rpartition("@")[2]
+        if name not in self._domains:
+            raise LookupError(f"the domain {name} is not served")
+        return self._domains[name]
+
+    def _require_member(self, address: str) -> None:
+        contact = self._find(address)
+        if contact is None or contact.is_alias:
+            raise LookupError(f"there is no member {address}")
+
+    def _forget_kept(self, address: str) -> None:
+        self._verifiers.pop(address, None)
+        self._personal.pop(address, None)
+        self._photos.pop(address, None)

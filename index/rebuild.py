@@ -1,0 +1,132 @@
+"""Brings the search indexes up to date with the databases: at start, after damage, and when an operator asks for it.
+
+**Contacts**: for each domain the index knows the version up to which it is complete (its watermark), and the database
+knows the version of every contact and of those removed lately. So the difference is indexed; or the whole domain, when the
+index has no watermark, has one from the future (a database restored from a copy), or in the end holds another number of
+contacts than the database (removals that are no longer remembered, a domain that was made again). Domains that the
+database no longer has are forgotten.
+
+The database is read while updates of the index wait, so that an older state never replaces a newer one; searches go on, in
+the state before. Nothing keeps the trio loop for more than some milliseconds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import Final, Protocol
+
+import msgspec
+import trio
+
+from engine.contacts import Contact, RemovedContact
+from engine.ports import Accounts, ContactSearch
+
+_SLICE: Final = 5_000  # entries looked at between two checkpoints: under 1 ms
+
+
+class Outcome(StrEnum):
+    """What was done for a domain."""
+
+    UNCHANGED = "unchanged"
+    CHANGES = "changes"
+    ANEW = "anew"
+    FORGOTTEN = "forgotten"
+
+
+class Brought(msgspec.Struct, frozen=True):
+    """One domain: what was done, and how many entries were written to the index."""
+
+    domain: str
+    outcome: Outcome
+    entries: int
+
+
+class ContactWriting(Protocol):
+    """Changes of an index that are committed together."""
+
+    async def put(self, changes: Iterable[Contact | RemovedContact], *, is_new: bool = False) -> None:
+        """Take changes in their order; `is_new`: none of their addresses is in the index."""
+
+    def forget(self, domain: str) -> None:
+        """Drop all contacts of the domain, and its watermark."""
+
+    def mark(self, domain: str, version: int) -> None:
+        """The domain is completely indexed up to this version."""
+
+
+class IndexedContacts(ContactSearch, Protocol):
+    """A `ContactSearch` that knows how far it is: `TantivyContacts` or `MemoryContacts`."""
+
+    @property
+    def watermarks(self) -> Mapping[str, int]:
+        """For each domain that was indexed as a whole: the version up to which the index is complete."""
+
+    async def count(self, domain: str) -> int:
+        """How many contacts of the domain are found."""
+
+    def writing(self) -> AbstractAsyncContextManager[ContactWriting]:
+        """Change the index: all of it or nothing; others who want to change it wait."""
+
+
+async def bring_up_to_date(search: IndexedContacts, accounts: Accounts, *, is_forced: bool = False) -> list[Brought]:
+    """Make the index hold what the database holds; `is_forced`: every domain anew (``rookery reindex``).
+
+    Raises:
+        StorageUnavailable: domains before this one are done, this one is as it was.
+    """
+    domains = await accounts.domains()
+    done = [await _forget(search, domain) for domain in sorted(search.watermarks.keys() - set(domains))]
+    for domain in domains:
+        brought = None if is_forced else await _bring_changes(search, accounts, domain)
+        done.append(brought or await _bring_anew(search, accounts, domain))
+    return done
+
+
+async def _forget(search: IndexedContacts, domain: str) -> Brought:
+    async with search.writing() as writing:
+        writing.forget(domain)
+    return Brought(domain, Outcome.FORGOTTEN, 0)
+
+
+async def _bring_changes(search: IndexedContacts, accounts: Accounts, domain: str) -> Brought | None:
+    """Index what changed since the watermark; None if that does not make the index right."""
+    watermark = search.watermarks.get(domain)
+    if watermark is None:
+        return None
+    async with search.writing() as writing:
+        entries = await accounts.contacts(domain)
+        changes, contacts, version = await _since(entries, watermark)
+        if version < watermark:
+            return None
+        await writing.put(changes)
+        # Also without a change: the domain counts as complete from now on, and updates move its watermark.
+        writing.mark(domain, version)
+    if await search.count(domain) != contacts:
+        return None
+    return Brought(domain, Outcome.CHANGES if changes else Outcome.UNCHANGED, len(changes))
+
+
+async def _bring_anew(search: IndexedContacts, accounts: Accounts, domain: str) -> Brought:
+    async with search.writing() as writing:
+        entries = await accounts.contacts(domain)
+        _, contacts, version = await _since(entries, 0)
+        writing.forget(domain)
+        await writing.put((entry for entry in entries if isinstance(entry, Contact)), is_new=True)
+        writing.mark(domain, version)
+    return Brought(domain, Outcome.ANEW, contacts)
+
+
+async def _since(
+    entries: Sequence[Contact | RemovedContact], version: int
+) -> tuple[list[Contact | RemovedContact], int, int]:
+    """What changed after the version, the number of contacts, the newest version (0 if there are none)."""
+    changes: list[Contact | RemovedContact] = []
+    contacts = newest = 0
+    for start in range(0, len(entries), _SLICE):
+        await trio.lowlevel.checkpoint()
+        for entry in entries[start : start + _SLICE]:
+            contacts += isinstance(entry, Contact)
+            newest = max(newest, entry.changed)
+            if entry.changed > version:
+                changes.append(entry)
+    return changes, contacts, newest

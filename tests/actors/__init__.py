@@ -1,0 +1,1 @@
+"""The actors and what runs them."""

@@ -1,0 +1,1 @@
+"""What others document, and we promise to do as well."""

@@ -1,0 +1,376 @@
+"""The archive port: one suite for both twins."""
+
+import msgspec
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.jid import Jid
+from engine.ports import Draft, StorageUnavailable, Stored
+from index.archive import SqliteArchive
+from index.asyncio_island import Island
+from index.ledger import Entry, Role
+from index.memory import MemoryArchive
+from tests.index.stories import NOON, Clock, chat, says, says_to_alias, values
+
+A, B, C, D = "a@x.org", "b@x.org", "c@x.org", "d@x.org"
+TEAM = "team@x.org"
+NOON_ID = int(NOON * 1_000_000)
+
+
+async def bodies(archive, owner, after=0, limit=100):
+    return [c.body for c in await archive.waiting(owner, after, limit)]
+
+
+# -- ids ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_ids_are_microseconds_and_grow(archive):
+    assert await archive.newest() == 0
+    stored = await archive.commit([says(A, B), says(B, A)], {})
+    assert stored == [Stored(NOON_ID), Stored(NOON_ID + 1)]
+    assert await archive.newest() == NOON_ID + 1
+
+
+async def test_ids_grow_when_the_clock_goes_back_an_hour(archive, clock):
+    (first,) = await archive.commit([says(A, B, "one")], {})
+    clock.now -= 3600
+    (second,) = await archive.commit([says(A, B, "two")], {})
+    assert second.id == first.id + 1
+    clock.now = NOON + 5
+    (third,) = await archive.commit([says(A, B, "three")], {})
+    assert third.id == NOON_ID + 5_000_000
+    assert await bodies(archive, B) == ["one", "two", "three"]
+
+
+async def test_an_empty_commit_does_nothing(archive):
+    assert await archive.commit([], {}) == []
+    assert await archive.newest() == 0
+
+
+# -- duplicates --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_resend_is_the_same_message(archive):
+    (first,) = await archive.commit([says(A, B, origin="o1")], {})
+    again = await archive.commit([says(A, B, "other", origin="o2"), says(f"{A}/phone", B, origin="o1")], {})
+    assert [s.duplicate for s in again] == [False, True]
+    assert again[1].id == first.id
+    assert await bodies(archive, B) == ["hello", "other"]
+    assert await archive.newest() == again[0].id
+
+
+async def test_a_resend_within_the_batch(archive):
+    stored = await archive.commit([says(A, B, origin="o"), says(A, B, origin="o"), says(A, B)], {})
+    assert [s.duplicate for s in stored] == [False, True, False]
+    assert stored[1].id == stored[0].id
+    assert len(await bodies(archive, B)) == 2
+
+
+async def test_a_resend_of_an_old_one_twice_in_a_batch(archive):
+    (first,) = await archive.commit([says(A, B, origin="o")], {})
+    assert await archive.commit([says(A, B, origin="o")] * 2, {}) == [Stored(first.id, duplicate=True)] * 2
+    assert await archive.newest() == first.id
+
+
+async def test_the_origin_id_is_the_senders_own(archive):
+    stored = await archive.commit([says(A, B, origin="o"), says(B, A, origin="o"), says(A, B), says(A, B)], {})
+    assert not any(s.duplicate for s in stored)
+
+
+async def test_many_resends_in_a_large_batch(archive):
+    first = await archive.commit([says(A, B, origin=f"o{n}") for n in range(0, 700, 2)], {})
+    again = await archive.commit([says(A, B, origin=f"o{n}") for n in range(700)], {})
+    assert [s.id for s in again[::2]] == [s.id for s in first]
+    assert [s.duplicate for s in again] == [n % 2 == 0 for n in range(700)]
+    assert len(await bodies(archive, B, limit=1000)) == 700
+
+
+# -- what comes back ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_chat_comes_back_as_it_was(archive):
+    original = chat(
+        f"{A}/desk",
+        f"{B}/phone",
+        "text \x00 with 🦜 and <&>'\"",
+        "origin",
+        kind="normal",
+        stanza_id="s1",
+        language="de",
+    )
+    (stored,) = await archive.commit([Draft(original, (B,))], {})
+    (back,) = await archive.waiting(B, 0, 10)
+    assert values(back) == values(msgspec.structs.replace(original, id=stored.id, is_delayed=True))
+
+
+async def test_an_alias_message_comes_back_with_its_alias(archive):
+    await archive.commit([says_to_alias(f"{A}/desk", TEAM, f"{B} {C}")], {})
+    for owner in (B, C):
+        (back,) = await archive.waiting(owner, 0, 10)
+        assert (back.sender.full, back.to, back.via) == (f"{A}/desk", Jid(TEAM), Jid(TEAM))
+
+
+async def test_waiting_is_oldest_first_and_bounded(archive):
+    stored = await archive.commit([says(A, B, str(n)) for n in range(5)], {})
+    assert await bodies(archive, B, limit=2) == ["0", "1"]
+    assert await bodies(archive, B, after=stored[1].id, limit=2) == ["2", "3"]
+    assert await bodies(archive, B, after=stored[4].id) == []
+    assert await bodies(archive, "nobody@x.org") == []
+    assert await bodies(archive, A) == []
+
+
+# -- cursors -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_cursor_hides_what_was_delivered(archive):
+    one, two = await archive.commit([says(A, B, "one"), says(A, B, "two")], {})
+    await archive.commit([], {B: one.id})
+    assert await bodies(archive, B) == ["two"]
+    assert await bodies(archive, B, after=two.id) == []
+    await archive.commit([], {B: 1})  # never back
+    assert await bodies(archive, B) == ["two"]
+    await archive.commit([says(A, B, "three")], {B: two.id, C: two.id})  # in the same commit
+    assert await bodies(archive, B) == ["three"]
+
+
+async def test_a_cursor_of_somebody_unheard_of(archive):
+    await archive.commit([], {D: NOON_ID})
+    await archive.commit([says(A, D, "seen"), says(A, D, "new")], {})
+    assert await bodies(archive, D) == ["new"]
+
+
+# -- the ledger --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_ledger_of_a_message_between_two(archive):
+    (stored,) = await archive.commit([says(f"{A}/desk", f"{B}/phone")], {})
+    assert await archive.ledger(stored.id) == [Entry(A, B, Role.SENT), Entry(B, A, Role.RECEIVED)]
+    assert await archive.ledger(stored.id + 1) == []
+
+
+async def test_the_ledger_of_an_alias_message(archive):
+    (stored,) = await archive.commit([says_to_alias(A, TEAM, f"{B} {C}", absent=D)], {})
+    assert await archive.ledger(stored.id) == [
+        Entry(A, TEAM, Role.SENT),
+        Entry(B, A, Role.RECEIVED),
+        Entry(C, A, Role.RECEIVED),
+        Entry(D, A, Role.ABSENT),
+    ]
+    assert await bodies(archive, D) == []
+    assert await bodies(archive, TEAM) == []
+
+
+async def test_a_sender_in_his_own_alias_has_only_sent(archive):
+    (stored,) = await archive.commit([says_to_alias(A, TEAM, f"{B} {A}", absent=f"{C} {B} {A}")], {})
+    assert await archive.ledger(stored.id) == [
+        Entry(A, TEAM, Role.SENT),
+        Entry(B, A, Role.RECEIVED),
+        Entry(C, A, Role.ABSENT),
+    ]
+    assert await bodies(archive, A) == []
+
+
+async def test_a_message_to_oneself_has_one_entry(archive):
+    (stored,) = await archive.commit([says(f"{A}/desk", f"{A}/phone")], {})
+    assert await archive.ledger(stored.id) == [Entry(A, A, Role.SENT)]
+
+
+async def test_an_alias_of_many(archive):
+    people = [f"p{n:04}@x.org" for n in range(3000)]
+    (stored,) = await archive.commit([says_to_alias(A, TEAM, " ".join(people[:2000]), " ".join(people[2000:]))], {})
+    ledger = await archive.ledger(stored.id)
+    assert [e.owner for e in ledger] == [A, *people]
+    assert [e.role for e in ledger] == [Role.SENT] + [Role.RECEIVED] * 2000 + [Role.ABSENT] * 1000
+
+
+# -- together ----------------------------------------------------------------------------------------------------------
+
+
+async def test_reads_go_on_beside_commits(archive):
+    """A read sees a prefix of what is committed, and everything that was told before it began."""
+    told = 0
+
+    async def write(*, task_status):
+        nonlocal told
+        for number in range(60):
+            await archive.commit([says(A, B, str(2 * number)), says(A, B, str(2 * number + 1))], {})
+            told = 2 * number + 2
+            if number == 0:
+                task_status.started()
+
+    async def read():
+        while told < 120:
+            at_least = told
+            seen = await bodies(archive, B, limit=1000)
+            assert seen == [str(n) for n in range(len(seen))]
+            assert len(seen) >= at_least
+            assert len(seen) % 2 == 0
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(write)
+        nursery.start_soon(read)
+        nursery.start_soon(read)
+
+
+async def test_commits_from_several_tasks(archive):
+    stored = []
+
+    async def write(sender):
+        for _ in range(20):
+            stored.extend(await archive.commit([says(sender, B)] * 3, {}))
+
+    async with trio.open_nursery() as nursery:
+        for sender in (A, C, D):
+            nursery.start_soon(write, sender)
+    ids = [s.id for s in stored]
+    assert len(set(ids)) == 180
+    assert [c.id for c in await archive.waiting(B, 0, 1000)] == sorted(ids)
+    assert await archive.newest() == max(ids)
+
+
+# -- on disk only ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_restart_keeps_everything_and_ids_grow(tmp_path, island, clock):
+    path = tmp_path / "data" / "archive.sqlite"
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        one, two = await archive.commit([says(A, B, "one", origin="o"), says(A, B, "two")], {})
+        await archive.commit([], {B: one.id})
+    assert [p.name for p in path.parent.iterdir()] == ["archive.sqlite"]
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    clock.now -= 3600
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        assert await archive.newest() == two.id
+        assert await bodies(archive, B) == ["two"]
+        stored = await archive.commit([says(A, B, "three"), says(A, B, "one", origin="o")], {})
+        assert stored == [Stored(two.id + 1), Stored(one.id, duplicate=True)]
+        assert await bodies(archive, B) == ["two", "three"]
+        assert await archive.problems() == []
+
+
+async def test_a_draft_that_cannot_be_written_leaves_nothing_of_its_batch(tmp_path, island, clock):
+    async with SqliteArchive(island, tmp_path / "archive.sqlite", clock=clock) as archive:
+        with pytest.raises(UnicodeEncodeError):
+            await archive.commit([says(A, B, "fine"), says(C, D, "\ud800")], {})
+        assert await archive.newest() == 0
+        assert await bodies(archive, B) == []
+        await archive.commit([says(C, D, "fine")], {})  # its address was not remembered from the failed one
+        assert await bodies(archive, D) == ["fine"]
+        assert await archive.problems() == []
+
+
+async def test_more_addresses_than_the_cache_holds(tmp_path, island, clock, monkeypatch):
+    monkeypatch.setattr("index.archive.ADDRESSES_CACHED", 10)
+    async with SqliteArchive(island, tmp_path / "archive.sqlite", clock=clock) as archive:
+        for n in range(30):
+            await archive.commit([says(f"p{n}@x.org", f"p{n + 1}@x.org")], {})
+            assert len(archive._numbers) <= 10
+        for n in range(30):
+            assert len(await archive.waiting(f"p{n + 1}@x.org", 0, 10)) == 1
+        assert await archive.problems() == []
+
+
+async def test_a_cancelled_commit_is_told_whole(tmp_path, island, clock):
+    """A cancellation while the commit is under way waits for it; before it began, nothing was done."""
+    async with SqliteArchive(island, tmp_path / "archive.sqlite", clock=clock) as archive:
+        outcomes = []
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+
+                async def commit():
+                    outcomes.extend(await archive.commit([says(A, B)], {}))
+
+                nursery.start_soon(commit)
+                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint()
+                scope.cancel()
+        assert len(outcomes) == len(await archive.waiting(B, 0, 10)) == 1
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await archive.commit([says(A, B)], {})
+        assert scope.cancelled_caught
+        assert len(await archive.waiting(B, 0, 10)) == 1
+
+
+async def test_the_memory_twin_plays_a_failing_disk(clock):
+    archive = MemoryArchive(clock)
+    archive.fail_with = StorageUnavailable("disk full")
+    with pytest.raises(StorageUnavailable, match="disk full"):
+        await archive.commit([says(A, B)], {B: 1})
+    with pytest.raises(StorageUnavailable):
+        await archive.waiting(B, 0, 1)
+    archive.fail_with = None
+    assert await bodies(archive, B) == []
+    assert len(await archive.commit([says(A, B)], {})) == 1
+
+
+# -- the twins are twins -----------------------------------------------------------------------------------------------
+
+PEOPLE = st.sampled_from([A, B, C, D])
+DRAFTS = st.builds(
+    lambda sender, to, via, others, absent, body, origin: Draft(
+        chat(f"{sender}/r", to, body, origin, via=Jid(TEAM) if via else None), (to, *others), tuple(absent)
+    ),
+    PEOPLE,
+    PEOPLE,
+    st.booleans(),
+    st.lists(PEOPLE, max_size=3),
+    st.lists(PEOPLE, max_size=2),
+    st.text(max_size=5),
+    st.sampled_from(["", "", "1", "2", "3"]),
+)
+AGES = st.integers(-1, 40)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("commit"), st.lists(DRAFTS, max_size=6), st.dictionaries(PEOPLE, AGES, max_size=2)),
+        st.tuples(st.just("waiting"), PEOPLE, AGES, st.integers(0, 5)),
+        st.tuples(st.just("clock"), st.floats(-3600, 3600)),
+        st.tuples(st.just("restart")),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+def test_the_same_steps_give_the_same_results(tmp_path_factory, steps):
+    async def play():
+        clock = Clock()
+        folder = tmp_path_factory.mktemp("twins")
+        memory = MemoryArchive(clock)
+        async with Island() as island:
+            disk = SqliteArchive(island, folder / "archive.sqlite", clock=clock)
+            await disk.open()
+            given_out = [0]
+
+            def known_id(age):
+                return given_out[age % len(given_out)] + (age == -1)
+
+            for step in steps:
+                match step:
+                    case ("commit", drafts, cursors):
+                        moved = {owner: known_id(age) for owner, age in cursors.items()}
+                        stored = await memory.commit(drafts, moved)
+                        assert await disk.commit(drafts, moved) == stored
+                        given_out += [s.id for s in stored]
+                    case ("waiting", owner, age, limit):
+                        expected = await memory.waiting(owner, known_id(age), limit)
+                        found = await disk.waiting(owner, known_id(age), limit)
+                        assert [values(c) for c in found] == [values(c) for c in expected]
+                    case ("clock", seconds):
+                        clock.now += seconds
+                    case ("restart",):
+                        await disk.close()
+                        disk = SqliteArchive(island, folder / "archive.sqlite", clock=clock)
+                        await disk.open()
+                        # Ids of duplicates at the end are given again after a restart; nobody has seen them.
+                        memory._ids._last = await memory.newest()
+                assert await disk.newest() == await memory.newest()
+            for message_id in set(given_out):
+                assert await disk.ledger(message_id) == await memory.ledger(message_id)
+            assert await disk.problems() == []
+            await disk.close()
+
+    trio.run(play)
