@@ -9,10 +9,10 @@ Rules: all look-ups are O(1). An actor that is gone is not found, even if it did
 asked of its domain's factory, so users are started when they are first needed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
-from pykka import ActorDeadError, ActorRef
+from pykka import ActorRef
 
 from engine.contacts import Contact, ContactList
 
@@ -96,18 +96,15 @@ class Directory:
         return ref
 
     def tell(self, address: str, message: Any) -> bool:
-        """Tell whoever is, or can be started, at this address; whether there was anybody.
+        """Tell whoever is at this address; whether there was anybody. Nobody is started for it, see `resolve`.
 
         Raises:
             MailboxFull: the actor's mailbox is full and its policy is to refuse.
         """
-        ref = self.resolve(address)
+        ref = self.find(address)
         if ref is None:
             return False
-        try:
-            ref.tell(message)
-        except ActorDeadError:  # it ended while its factory started it
-            return False
+        ref.tell(message)
         return True
 
     # -- domains -------------------------------------------------------------------------------------------------------
@@ -125,6 +122,11 @@ class Directory:
             self._contacts.pop(domain, None)
         else:
             self._contacts[domain] = contacts
+
+    @property
+    def domains(self) -> Collection[str]:
+        """The domains that are served; a live view."""
+        return self._contacts.keys()
 
     def contact(self, domain: str, address: str) -> Contact | None:
         """The contact at this address among those of one domain; None for all others: a domain is an island."""

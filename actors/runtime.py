@@ -13,7 +13,7 @@ Rules:
 - A failing handler is decided by supervision; `trio.Cancelled` and other non-`Exception`s pass through unhandled.
 - A stopped owner takes its children along; `stop_all` stops the youngest first, so children go before their owners.
 
-`TrioActor`, `TrioFuture`, `ActorStopped`, `Decision` and `Timer` are to be imported from here.
+The names in `__all__` are to be imported from here; of Pykka, other packages see `ActorRef` and `ActorDeadError` only.
 """
 
 import logging
@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import trio
-from pykka import ActorRef
+from pykka import ActorDeadError, ActorRef
 
 from actors.dispatcher import Batch, Dispatcher
 from actors.future import FutureNotReady, TrioFuture
@@ -43,6 +43,8 @@ from actors.timers import Timer, Timers
 from actors.worker import Worker, work
 
 __all__ = [
+    "ActorDeadError",
+    "ActorRef",
     "ActorStopped",
     "Decision",
     "Escalation",

@@ -103,7 +103,7 @@ class Seat(Mailbox):
         self.posted = 0
         self.runtime: Runtime
         self.actor: TrioActor
-        self.ref: TrioRef[Any] | None = None
+        self.ref: TrioRef[Any]  # set by the first instance
         self.owner: Seat | None = None
         self.children: dict[Seat, None] | None = None
         self.args: tuple[Any, ...] = ()
@@ -274,12 +274,13 @@ class TrioActor(Actor):
             seat = self.actor_inbox = self._create_actor_inbox()
             seat.runtime = current_runtime()
         self.actor_stopped = seat.stopped
-        if seat.ref is None:
+        ref = getattr(seat, "ref", None)
+        if ref is None:
             self.actor_urn = f"urn:rookery:actor:{next(_numbers)}"
-            seat.ref = TrioRef(self)
+            ref = seat.ref = TrioRef(self)
         else:
-            self.actor_urn = seat.ref.actor_urn
-        self._actor_ref = seat.ref
+            self.actor_urn = ref.actor_urn
+        self._actor_ref = ref
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:

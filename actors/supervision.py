@@ -198,15 +198,15 @@ class Supervision:
 
     def _replace(self, seat: Seat) -> None:
         ref = seat.ref
-        actor = new_actor(ref.actor_class, seat, seat.args, seat.kwargs)  # type: ignore[union-attr]
+        actor = new_actor(ref.actor_class, seat, seat.args, seat.kwargs)
         # The reference must find the new instance for proxies; this is the one place where Pykka keeps it.
-        ref._actor_weakref = weakref.ref(actor)  # type: ignore[union-attr]  # noqa: SLF001
+        ref._actor_weakref = weakref.ref(actor)  # noqa: SLF001
 
     def _may_restart(self, seat: Seat, error: Exception, *, is_free: bool) -> bool:
         owner = seat.owner
         if owner is not None and not owner.stopped.value:
             try:
-                decision = owner.actor.on_child_failure(seat.ref, error)  # type: ignore[arg-type]
+                decision = owner.actor.on_child_failure(seat.ref, error)
             except Exception as broken:  # noqa: BLE001 - an owner that cannot decide gets the default
                 logger.error("%s cannot decide for %s: %s", owner.ref, seat.ref, describe(broken))  # noqa: TRY400
             else:
@@ -231,7 +231,7 @@ class Supervision:
         owner = seat.owner
         if owner is not None:
             if not owner.stopped.value:
-                owner.put(ActorStopped(seat.ref, error))  # type: ignore[arg-type]
+                owner.put(ActorStopped(seat.ref, error))
         elif seat.is_supervised:
             self._escalate(seat.ref, error)
 
@@ -243,7 +243,7 @@ class Supervision:
         if self.on_set_aside is None:
             return
         try:
-            self.on_set_aside(seat.ref, message, error)  # type: ignore[arg-type]
+            self.on_set_aside(seat.ref, message, error)
         except Exception as broken:  # noqa: BLE001 - the hook must not harm the actor
             logger.error("on_set_aside failed: %s", describe(broken))  # noqa: TRY400
 
@@ -263,7 +263,7 @@ def new_actor(actor_class: type[A], seat: Seat, args: tuple[Any, ...], kwargs: d
     actor = actor_class.__new__(actor_class)
     actor.actor_inbox = seat
     actor.__init__(*args, **kwargs)  # type: ignore[misc]
-    if seat.ref is None:
+    if getattr(seat, "ref", None) is None:
         raise TypeError(f"{actor_class.__name__}.__init__ must call super().__init__()")
     seat.actor = actor
     return actor

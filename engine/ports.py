@@ -92,6 +92,9 @@ class Accounts(Protocol):
     async def set_verifiers(self, address: str, verifiers: Mapping[str, "Verifier"]) -> None:
         """A new password."""
 
+    async def secret(self, name: str) -> bytes:
+        """32 random bytes that were made once and never change."""
+
     async def problems(self) -> list[str]:
         """Check everything; one line for each fault, naming the row."""
 

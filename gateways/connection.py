@@ -10,9 +10,9 @@ Rules:
 - **A slow reader harms himself only.** When more than `BACKPRESSURE_BYTES` wait for him, he is not read either; with more than
   `OUTPUT_BYTES` he is cut, without a word, because there is no place left to put one.
 - **Liveness.** After `PING_AFTER_SECONDS` of silence he is pinged (XEP-0199), after `LIVENESS_SECONDS` he is dead.
-- **Speed.** Over `Limits.bytes_per_second`, with a burst of `BURST_SECONDS`, he is read more slowly; nothing is lost.
+- **Speed.** Over `Limits.bytes_per_second` he is read more slowly: `gateways.tap`.
 - **The end.** Whatever ends the connection, its session gets `Disconnect`, once; not if it was the session, by `close`. A
-  stream that we end is given `CLOSE_SECONDS` to end from the other side. An exception is logged and ends this one only.
+  stream that we end is given `CLOSE_SECONDS` to end from the other side, too. An exception is logged and ends this one only.
 """
 
 import logging
@@ -28,7 +28,6 @@ from actors.seat import describe
 from engine import messages as m
 from engine.errors import Condition, StreamCondition
 from engine.limits import CLOSE_SECONDS, LIVENESS_SECONDS, LOGIN_SECONDS, OUTPUT_BYTES, PING_AFTER_SECONDS
-from engine.ports import StorageUnavailable
 from engine.xmpp import stream_events as events
 from engine.xmpp.client import XmppClient
 from engine.xmpp.features.ping import PING
@@ -39,6 +38,7 @@ from engine.xmpp.stream_base import State
 from engine.xmpp.xml import CLIENT, E, serialise
 from gateways.deadlines import Deadline
 from gateways.reception import Reception
+from gateways.tap import Hold, Tap
 from gateways.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -46,17 +46,8 @@ log = logging.getLogger(__name__)
 BACKPRESSURE_BYTES: Final = 262_144
 """Who does not read the answers to what he asked is not asked for more."""
 
-BURST_SECONDS: Final = 4.0
-"""Of `Limits.bytes_per_second` that may come at once: a client that logs in sends most in its first seconds."""
-
 FLUSH_BYTES: Final = 1_048_576
 """Delivered in one turn before some of it is written, so that a turn that delivers much does not hold all of it."""
-
-# Why a connection is not read; several may hold at once.
-_WAITS_FOR_TURN: Final = 1
-_WAITS_FOR_LOGIN: Final = 2
-_TOO_FAST: Final = 4
-_TOO_SLOW: Final = 8
 
 _ENDED: Final = frozenset({State.CLOSING, State.CLOSED})
 
@@ -78,9 +69,7 @@ class Connection:
         "_channel_binding",
         "_client",
         "_deadline",
-        "_full_until",
         "_has_frames",
-        "_holds",
         "_is_direct_tls",
         "_is_over",
         "_is_pinged",
@@ -89,6 +78,7 @@ class Connection:
         "_reception",
         "_session",
         "_stream",
+        "_tap",
         "_transport",
         "_unflushed",
         "heard",
@@ -113,9 +103,8 @@ class Connection:
         self._client: XmppClient | None = None
         self._session: ActorRef[Any] | None = None
         self._deadline: Deadline | None = None
-        self._holds = _WAITS_FOR_TURN
+        self._tap = Tap(transport, reception.deadlines, reception.limits.bytes_per_second)
         self._unflushed = 0
-        self._full_until = 0.0
         self._reason = ""
         self._is_pinged = False
         self._is_over = False
@@ -136,7 +125,7 @@ class Connection:
             self._set_deadline(LOGIN_SECONDS, self._login_is_late)
             if direct_tls:
                 self._transport.start_tls()
-            self._release(_WAITS_FOR_TURN)
+            self._tap.release(Hold.TURN)
 
         self._is_direct_tls = direct_tls
         if wait:
@@ -150,11 +139,7 @@ class Connection:
         """Bytes came."""
         self.heard = now = trio.current_time()
         self._is_pinged = False
-        rate = self._reception.limits.bytes_per_second
-        if rate:
-            self._full_until = max(self._full_until, now) + len(data) / rate
-            if self._full_until - now > BURST_SECONDS:
-                self._slow_down(now)
+        self._tap.count(len(data), now)
         self._follow(self._stream.receive_data(data))
 
     def secured(self) -> None:
@@ -166,7 +151,7 @@ class Connection:
 
     def drained(self) -> None:
         """What waited has been written."""
-        self._release(_TOO_SLOW)
+        self._tap.release(Hold.OUTPUT)
 
     def lost(self, reason: str) -> None:
         """The connection is no more."""
@@ -260,7 +245,7 @@ class Connection:
             log.info("connection from %s: cut, it does not read", self._transport.peer)
             self._transport.abort()
         elif self._stream.state is State.READY:
-            self._hold(_TOO_SLOW)
+            self._tap.hold(Hold.OUTPUT)
 
     # -- events of the stream ------------------------------------------------------------------------------------------
 
@@ -286,32 +271,19 @@ class Connection:
         self._transport.start_tls()
 
     def _login(self, event: events.VerifierWanted | events.PasswordCheckWanted) -> None:
-        self._hold(_WAITS_FOR_LOGIN)
+        self._tap.hold(Hold.LOGIN)
         self._reception.spawn(self._answer_login, event)
 
     async def _answer_login(self, event: events.VerifierWanted | events.PasswordCheckWanted) -> None:
         """Find the answer and give it; in a task of the reception, which must not fail."""
-        stream, logins = self._stream, self._reception.logins
-        give: Callable[[Any], Sequence[Any]]
-        answer: Any
-        try:
-            if isinstance(event, events.VerifierWanted):
-                give = stream.provide_verifier
-                answer = await logins.find_verifier(self._transport.peer, event.account, event.hash_name)
-            else:
-                give = stream.password_checked
-                answer = await logins.check(event.verifier, event.password)
-        except Exception as error:  # noqa: BLE001 -- the client may try again; others must not notice
-            if not isinstance(error, StorageUnavailable):
-                log.error("login from %s failed: %s", self._transport.peer, describe(error))  # noqa: TRY400
-            give, answer = stream.refuse_login, SaslCondition.TEMPORARY_AUTH_FAILURE
+        answer = await self._reception.logins.find_answer(self._transport.peer, event, self._stream)
         with self._reception.runtime.batch():
             if self._is_over:
                 return
             try:
                 # Released first: the next step of the login may hold it again.
-                self._release(_WAITS_FOR_LOGIN)
-                self._follow(give(answer))
+                self._tap.release(Hold.LOGIN)
+                self._follow(answer())
             except Exception as error:  # noqa: BLE001 -- ends this connection only
                 self.failed(error)
 
@@ -360,16 +332,18 @@ class Connection:
         self._end_session()
         if self._stream.state in _ENDED:
             return
+        if self._is_direct_tls:  # in the middle of the handshake nothing can be said
+            self._transport.abort()
+            return
+        has_session = self._stream.state is State.READY
         self._stream.close(condition, text)
         self._set_deadline(CLOSE_SECONDS, self._transport.abort)
-        self._release(self._holds)  # to see the other side's end
-        self._flush_later()
-        if self._transport_is_first():
+        self._tap.release_all()  # to see the other side's end
+        if has_session:
+            self._flush_later()
+        else:  # nothing of its can be under way
+            self.flush()
             self._transport.close()
-
-    def _transport_is_first(self) -> bool:
-        """In the middle of a handshake nothing can be said; there is only the socket to be closed."""
-        return self._stream.state is State.CLOSED
 
     def _end_session(self) -> None:
         self._tell(m.Disconnect())
@@ -403,35 +377,10 @@ class Connection:
             return
         if silence >= PING_AFTER_SECONDS and not self._is_pinged:
             self._is_pinged = True
-            self._write(
-                serialise(
-                    E(
-                        "iq",
-                        CLIENT,
-                        E("ping", PING),
-                        attributes={"type": "get", "id": "ping", "from": self._stream.domain},
-                    )
-                )
-            )
+            ping = E("iq", CLIENT, E("ping", PING), type="get", id="ping", from_=self._stream.domain)
+            self._write(serialise(ping))
         next_look = LIVENESS_SECONDS if self._is_pinged else PING_AFTER_SECONDS
         self._set_deadline(next_look - silence, self._look_after)
-
-    def _slow_down(self, now: float) -> None:
-        self._hold(_TOO_FAST)
-        # Resume at half a burst, so that it is not stopped again at once.
-        wait = self._full_until - now - BURST_SECONDS / 2
-        self._reception.deadlines.add(wait, lambda: self._release(_TOO_FAST))
-
-    def _hold(self, hold: int) -> None:
-        if not self._holds:
-            self._transport.pause()
-        self._holds |= hold
-
-    def _release(self, hold: int) -> None:
-        if self._holds & hold and not self._is_over:
-            self._holds &= ~hold
-            if not self._holds:
-                self._transport.resume()
 
     _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         events.StanzaReceived: _stanza,

@@ -6,14 +6,23 @@ stream, which decides. The delay comes before the look-up and does not depend on
 takes the same way: so neither answer nor time tells one from the other.
 """
 
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import trio
 
+from actors.seat import describe
 from engine.jid import Jid
-from engine.ports import Accounts, Verifier
+from engine.ports import Accounts, StorageUnavailable, Verifier
+from engine.xmpp.sasl import SaslCondition
 from engine.xmpp.scram import check_password
+from engine.xmpp.stream import ClientStream
+from engine.xmpp.stream_events import Event, PasswordCheckWanted, VerifierWanted
 from gateways.throttle import Throttle
+
+log = logging.getLogger(__name__)
 
 PASSWORD_THREADS: Final = 2
 """A flood of PLAIN logins takes no more of the machine than this."""
@@ -27,19 +36,28 @@ class Logins:
         self._throttle = throttle
         self._threads = trio.CapacityLimiter(PASSWORD_THREADS)
 
-    async def find_verifier(self, peer: str, account: Jid, hash_name: str) -> Verifier | None:
-        """The verifier of an account, after the time that this attempt has to wait; None if there is none.
+    async def find_answer(
+        self, peer: str, question: VerifierWanted | PasswordCheckWanted, stream: ClientStream
+    ) -> Callable[[], Sequence[Event]]:
+        """What to tell the stream, as a call to make; never raises."""
+        try:
+            if isinstance(question, VerifierWanted):
+                return partial(stream.provide_verifier, await self._find(peer, question))
+            return partial(stream.password_checked, await self._check(question))
+        except StorageUnavailable as error:
+            log.warning("login from %s: %s", peer, error)
+        except Exception as error:  # noqa: BLE001 -- the client may try again; others must not notice
+            log.error("login from %s failed: %s", peer, describe(error))  # noqa: TRY400 -- never an error's text
+        return partial(stream.refuse_login, SaslCondition.TEMPORARY_AUTH_FAILURE)
 
-        Raises:
-            StorageUnavailable: nobody can tell just now.
-        """
-        await trio.sleep(self._throttle.login_delay(peer, account.bare, trio.current_time()))
-        return await self._accounts.verifier(account.bare, hash_name)
+    async def _find(self, peer: str, wanted: VerifierWanted) -> Verifier | None:
+        """The verifier, after the time that this attempt has to wait."""
+        await trio.sleep(self._throttle.login_delay(peer, wanted.account.bare, trio.current_time()))
+        return await self._accounts.verifier(wanted.account.bare, wanted.hash_name)
 
-    async def check(self, verifier: Verifier, password: str) -> bool:
-        """Whether this is the password."""
+    async def _check(self, wanted: PasswordCheckWanted) -> bool:
         return await trio.to_thread.run_sync(
-            check_password, verifier, password, limiter=self._threads, abandon_on_cancel=True
+            check_password, wanted.verifier, wanted.password, limiter=self._threads, abandon_on_cancel=True
         )
 
     def failed(self, peer: str, account: Jid | None) -> None:

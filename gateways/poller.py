@@ -51,7 +51,10 @@ class Poller:
 
     def watch(self, sock: socket.socket, source: Source, events: int) -> None:
         """Call the source for these events from now on; 0: for none."""
-        known = self._selector.get_map().get(sock.fileno()) if sock.fileno() >= 0 else None
+        descriptors = self._selector.get_map()
+        if descriptors is None or sock.fileno() < 0:
+            return  # closed: whoever still holds a socket is on the way to close it, too
+        known = descriptors.get(sock.fileno())
         if known is None:
             if events:
                 self._selector.register(sock.fileno(), events, source)

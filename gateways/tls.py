@@ -35,7 +35,8 @@ RENEW_DAYS: Final = 30
 """A self-signed certificate that ends sooner than this is made again at the start."""
 
 CIPHERS: Final = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
-"""No key or digest of less than 112 bits; of TLS 1.2, the ciphers that RFC 9325 recommends; the suites of TLS 1.3 are all good and are not in this list."""
+"""No key or digest of less than 112 bits; of TLS 1.2, the ciphers that RFC 9325 recommends. The suites of TLS 1.3 are all good
+and are not in this list."""
 
 _CERTIFICATE_FILE: Final = "self-signed.pem"
 _KEY_FILE: Final = "self-signed.key"

@@ -53,6 +53,9 @@ LOG_BYTES = 64 * 1024 * 1024
 CHUNK_ROWS = 256
 """Rows in one statement, at most; with 12 columns far below SQLite's 32,766 parameters."""
 
+INTERRUPT_SECONDS = 0.002
+"""Between two attempts to stop a read whose caller was cancelled."""
+
 _STORAGE_CODES = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -139,9 +142,6 @@ class Database:
         async with line.lock:
             try:
                 return await line.run(work)
-            except asyncio.CancelledError:
-                await line.interrupt()
-                raise
             except sqlite3.Error as error:
                 code = _code(error)
                 if code not in _STORAGE_CODES:
@@ -260,10 +260,12 @@ def _code(error: BaseException | None) -> int | None:
 class _Script(str, Generic[T]):
     """A unit of work, where aiosqlite takes the text of a script."""
 
-    __slots__ = ("result", "work")
+    __slots__ = ("is_abandoned", "is_over", "result", "work")
 
     work: Callable[[sqlite3.Connection], T]
     result: T
+    is_abandoned: bool
+    is_over: bool
 
 
 class _Connection(sqlite3.Connection):
@@ -272,14 +274,26 @@ class _Connection(sqlite3.Connection):
     def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
         if not isinstance(sql_script, _Script):
             return super().executescript(sql_script)
-        sql_script.result = sql_script.work(self)
+        try:
+            if not sql_script.is_abandoned:
+                sql_script.result = sql_script.work(self)
+        finally:
+            sql_script.is_over = True
         return self.cursor()
 
 
 async def _do(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
     script: _Script[T] = _Script("a unit of work")
-    script.work = work
-    await connection.executescript(script)
+    script.work, script.is_abandoned, script.is_over = work, False, False
+    try:
+        await connection.executescript(script)
+    except asyncio.CancelledError:
+        script.is_abandoned = True
+        while not script.is_over:  # an interrupt is lost when it comes between two statements
+            await connection.interrupt()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(INTERRUPT_SECONDS)
+        raise
     return script.result
 
 
@@ -295,11 +309,6 @@ class _Line:
         if self._connection is None:
             self._connection = await self._connect()
         return await _do(self._connection, work)
-
-    async def interrupt(self) -> None:
-        """Stop the unit that runs; nobody waits for it any more."""
-        if self._connection is not None:
-            await self._connection.interrupt()
 
     async def drop(self) -> None:
         connection, self._connection = self._connection, None

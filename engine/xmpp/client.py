@@ -59,7 +59,7 @@ class XmppClient:
         """
         read = _READERS.get((element.name, element.namespace))
         if read is None:
-            nonza = self._mux.nonzas.get(f"{{{element.namespace}}}{element.name}")
+            nonza = self._mux.nonzas.get((element.namespace, element.name))
             return [] if nonza is None else list(nonza(element, self._session, now))
         try:
             return read(self, element, now)

@@ -103,7 +103,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         handles: requests.
         answers: by type of the event and name of the request it answers.
         events: by type: what comes unasked.
-        nonzas: elements beside stanzas, by ``{namespace}name``.
+        nonzas: elements beside stanzas, by (namespace, name), which the stream is told of as its `extensions`.
         advertises: what service discovery lists at each place.
         identities: what service discovery says that each place is.
         offers: what the stream offers after login.
@@ -113,7 +113,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     handles: Mapping[Key, Handler] = {}
     answers: Mapping[tuple[type, str], EventRenderer] = {}
     events: Mapping[type, EventRenderer] = {}
-    nonzas: Mapping[str, Nonza] = {}
+    nonzas: Mapping[tuple[str, str], Nonza] = {}
     advertises: Mapping[Place, Sequence[str]] = {}
     identities: Mapping[Place, Sequence[Identity]] = {}
     offers: Sequence[Callable[["Mux"], Element]] = ()

@@ -4,7 +4,7 @@ import pytest
 
 from actors.directory import ARCHIVER, Directory
 from actors.mailbox import MailboxFull, Policy
-from actors.runtime import Runtime, TrioActor
+from actors.runtime import TrioActor
 from engine.contacts import Contact, ContactList
 
 
@@ -20,13 +20,6 @@ class Listener(TrioActor):
 class Choosy(Listener):
     mailbox_limit = 1
     mailbox_policy = Policy.REFUSE
-
-
-@pytest.fixture
-async def runtime(nursery):
-    runtime = Runtime()
-    await nursery.start(runtime.run)
-    return runtime
 
 
 async def test_bind_find_unbind(runtime):

@@ -85,11 +85,6 @@ async def runtime(nursery, set_aside):
     return runtime
 
 
-@pytest.fixture
-def log():
-    return []
-
-
 async def test_a_failing_actor_is_restarted_in_place_and_the_message_tried_again(runtime, log, set_aside):
     ref = runtime.start(Fragile, log)
     ref.tell("before")

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from actors.runtime import Runtime, TrioActor
+from actors.runtime import TrioActor
 from actors.timers import COMPACT_FROM
 
 
@@ -14,13 +14,6 @@ class Clock(TrioActor):
 
     def on_receive(self, message):
         self.heard.append((message, trio.current_time()))
-
-
-@pytest.fixture
-async def runtime(nursery):
-    runtime = Runtime()
-    await nursery.start(runtime.run)
-    return runtime
 
 
 @pytest.fixture

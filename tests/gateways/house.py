@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, ClassVar
 
 import trio
 
@@ -176,17 +176,26 @@ async def open_house(
         await nursery.start(runtime.run)
         house = House(runtime, nursery, limits or Limits(bytes_per_second=0, logins_per_minute=0), domains, **more)
         await nursery.start(house.reception.run)
-        yield house
-        nursery.cancel_scope.cancel()
+        try:
+            yield house
+            nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True):
+                for client in Client.all:
+                    await trio.aclose_forcefully(client.stream)
+            Client.all.clear()
 
 
 class Client:
     """A few lines over a trio stream: sends text, waits for text."""
 
+    all: ClassVar[list["Client"]] = []
+
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self.heard = ""
         self.is_cut = False
+        self.all.append(self)
 
     @classmethod
     async def connect(cls, port: int, *, tls: bool = False) -> "Client":

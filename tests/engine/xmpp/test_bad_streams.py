@@ -158,7 +158,12 @@ STREAM_CASES = [
     ("text between stanzas", bound, b"<presence/>hello<presence/>", C.BAD_FORMAT),
     ("text before login", opened, b"hello<presence/>", C.BAD_FORMAT),
     ("too many failed logins", secured, plain(password="x") * LOGIN_ATTEMPTS, C.POLICY_VIOLATION),
-    ("aborting for ever", secured, (auth("SCRAM-SHA-1", "n,,n=alice,r=x") + ABORT) * LOGIN_ATTEMPTS, C.POLICY_VIOLATION),
+    (
+        "aborting for ever",
+        secured,
+        (auth("SCRAM-SHA-1", "n,,n=alice,r=x") + ABORT) * LOGIN_ATTEMPTS,
+        C.POLICY_VIOLATION,
+    ),
 ]
 
 PLUS = "SCRAM-SHA-256-PLUS"

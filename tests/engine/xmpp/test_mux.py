@@ -71,7 +71,7 @@ def test_a_feature_may_hear_what_is_no_stanza():
         heard.append((element.name, session, now))
         return []
 
-    feature = Feature(name="idle", nonzas={"{urn:xmpp:csi:0}inactive": hear})
+    feature = Feature(name="idle", nonzas={("urn:xmpp:csi:0", "inactive"): hear})
     idle = client.XmppClient(ALICE, Mux(Software(), (feature,)))
     assert idle.receive(xml("<inactive xmlns='urn:xmpp:csi:0'/>"), NOW) == []
     assert idle.receive(xml("<active xmlns='urn:xmpp:csi:0'/>"), NOW) == []

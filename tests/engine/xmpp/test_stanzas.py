@@ -435,10 +435,9 @@ def test_what_passes_arrives_as_it_was_said(children, text):
     stanza = Element(
         "message", CLIENT, {"to": BOB.full, "id": text}, [*said, Element("body", CLIENT, {}, [text] if text else [])]
     )
-    try:
-        (outcome,) = make_client(ALICE, MUX).receive(stanza, NOW)
-        (arrived,) = elements(make_client(BOB, MUX).render(m.DeliverChat(outcome.chat)))
-    except AttributeError:  # an attribute that cannot be written: refused
+    (outcome,) = make_client(ALICE, MUX).receive(stanza, NOW)
+    if isinstance(outcome, Reply):  # it has a name that cannot be written
         return
+    (arrived,) = elements(make_client(BOB, MUX).render(m.DeliverChat(outcome.chat)))
     assert arrived.children == stanza.children
     assert arrived.get("id") == text

