@@ -18,11 +18,10 @@ from typing import Any, ClassVar
 
 import msgspec
 import trio
-from pykka import ActorRef
 
 from actors.alias import Alias
 from actors.directory import Directory
-from actors.runtime import Runtime, TrioActor
+from actors.runtime import ActorRef, Runtime, TrioActor
 from actors.user import User
 from engine import alias as aliases
 from engine import messages as m

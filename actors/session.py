@@ -12,10 +12,9 @@ one is closed with ``conflict`` (RFC 6120, 7.7.2.2) and leaves without a word ab
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from pykka import ActorRef
 
 from actors.directory import Directory
-from actors.runtime import TrioActor
+from actors.runtime import ActorRef, TrioActor
 from engine import messages as m
 from engine.errors import Condition, StreamCondition
 from engine.jid import Jid

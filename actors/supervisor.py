@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
-from pykka import ActorRef
 
 from actors.archiver import Archiver
 from actors.directory import ARCHIVER, HISTORIAN, INDEXER, REGISTRAR, Directory
@@ -22,7 +21,7 @@ from actors.domain import Domain
 from actors.historian import Historian
 from actors.indexer import Indexer
 from actors.registrar import Registrar
-from actors.runtime import ActorStopped, Runtime, TrioActor
+from actors.runtime import ActorRef, ActorStopped, Runtime, TrioActor
 from engine import messages as m
 from engine.contacts import ContactList
 from engine.errors import Condition
@@ -97,10 +96,14 @@ class Supervisor(TrioActor):
             self._runtime.escalate(message.ref, message.error)
 
     def _start(self, address: str, actor_class: type[TrioActor], port: Any, *args: Any, **options: Any) -> None:
+        if self._directory.find(address) is not None:  # children outlive a restart of their owner
+            return
         arguments = (port, *args, self._runtime, self._directory)
         self._directory.bind(address, self._runtime.start(actor_class, *arguments, owner=self.actor_ref, **options))
 
     def _open_domain(self, name: str, contacts: ContactList | None = None) -> None:
+        if self._directory.find(name) is not None:
+            return
         arguments = (name, contacts or ContactList(), self._runtime, self._directory, self._limits)
         self._directory.bind(name, self._runtime.start(Domain, *arguments, owner=self.actor_ref))
 

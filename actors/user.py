@@ -138,10 +138,9 @@ class User(TrioActor):
             for recipient in recipients:
                 self._pass_on(recipient, m.DeliverChat(chat))
             return
-        try:
-            self._tell(ARCHIVER, m.ArchiveChat(chat, recipients, absent))
+        if self._tell_archiver(m.ArchiveChat(chat, recipients, absent)):
             self._at_archiver += 1
-        except MailboxFull:
+        else:
             text = "too much waits to be written; try again"
             self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.RESOURCE_CONSTRAINT, text))
 
@@ -165,13 +164,16 @@ class User(TrioActor):
             self._tell(iq.sender.full, m.RequestRefused.of_iq(iq, Condition.SERVICE_UNAVAILABLE))
 
     def _pass_on(self, address: str, message: Any) -> None:
-        if self._at_archiver:
-            try:
-                self._tell(ARCHIVER, m.Relay(address, message))
-            except MailboxFull:  # what is not history may be lost, as on any network
-                return
+        if self._at_archiver:  # what finds its mailbox full is not history and may be lost, as on any network
+            self._tell_archiver(m.Relay(address, message))
         else:
             self._tell(address, message)
+
+    def _tell_archiver(self, message: Any) -> bool:
+        try:
+            return self._tell(ARCHIVER, message)
+        except MailboxFull:
+            return False
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -181,6 +183,7 @@ class User(TrioActor):
             self._hold(chat)
         elif chat.id == 0 or chat.id > self._delivered:
             self._deliver(chat)
+            self._catch_up()
 
     def _hold(self, chat: m.Chat) -> None:
         if len(self._held) < HELD_CHATS:
@@ -203,12 +206,11 @@ class User(TrioActor):
     def _move_cursor(self, delivered: int) -> None:
         if delivered > self._delivered:
             self._delivered = delivered
-            self._tell(ARCHIVER, m.MoveCursor(self._address, delivered))
+            self._tell_archiver(m.MoveCursor(self._address, delivered))  # a later one says this, too
 
     def _catch_up(self) -> None:
         if self._is_behind and not self._is_fetching and any(map(takes_chats, self._sessions.values())):
-            self._is_fetching = True
-            self._tell(ARCHIVER, m.FetchWaiting(self._address, self._delivered))
+            self._is_fetching = self._tell_archiver(m.FetchWaiting(self._address, self._delivered))
 
     def _deliver_waiting(self, event: m.WaitingFetched) -> None:
         self._is_fetching = False

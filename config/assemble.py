@@ -67,7 +67,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: trio.
     with await control.claim_for_server(settings.data_dir):
         async with open_stores(settings.data_dir) as stores:
             server = await _Server.prepare(settings, stores)
-            await server.run(ready, stop or trio.Event())
+            await server.run(ready, trio.Event() if stop is None else stop)
 
 
 class _Server:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 @click.group(cls=Guard, context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
 @debug_option
-@click.version_option(package_name="rookery", message="%(prog)s %(version)s")
+@click.version_option(package_name="rookery", prog_name="rookery", message="%(prog)s %(version)s")
 def main() -> None:
     """Rookery: presence and chat for mail domains, over XMPP and the web.
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import trio
@@ -28,6 +29,11 @@ from index.rebuild import IndexedContacts, bring_up_to_date
 ARCHIVE = "archive.sqlite"
 ACCOUNTS = "accounts.sqlite"
 CONTACTS = "contacts.tantivy"
+
+INDEX_SECONDS: Final = 2.0
+"""How far the contact index of a running server may be behind the accounts before that is a fault."""
+
+_POLL_SECONDS: Final = 0.1
 
 
 class Stores(msgspec.Struct, frozen=True):
@@ -73,16 +79,27 @@ async def verify(stores: Stores) -> list[str]:
     Raises:
         StorageUnavailable: something cannot be read just now.
     """
-    problems = [f"{ARCHIVE}: {problem}" for problem in await stores.archive.problems()]
-    problems += [f"{ACCOUNTS}: {problem}" for problem in await stores.accounts.problems()]
+    problems = [*await stores.archive.problems(), *await stores.accounts.problems()]
     for domain in sorted(await stores.accounts.domains()):
-        entries = await stores.accounts.contacts(domain)
-        contacts = [entry for entry in entries if isinstance(entry, Contact)]
-        problems += [f"{ACCOUNTS}: {problem}" for problem in alias_problems(contacts)]
-        indexed = await stores.search.count(domain)
-        if indexed != len(contacts):
-            problems.append(f"{CONTACTS}: {indexed} contacts of {domain}, but there are {len(contacts)}; run reindex")
+        faults = await trio.to_thread.run_sync(alias_problems, await _contacts(stores, domain))
+        problems += [f"{ACCOUNTS}: {fault}" for fault in faults]
+        problems += await _index_problems(stores, domain)
     return problems
+
+
+async def _index_problems(stores: Stores, domain: str) -> list[str]:
+    deadline = trio.current_time() + INDEX_SECONDS
+    while True:
+        known, indexed = len(await _contacts(stores, domain)), await stores.search.count(domain)
+        if known == indexed:
+            return []
+        if trio.current_time() >= deadline:
+            return [f"{CONTACTS}: {indexed} contacts of {domain}, but there are {known}; run `rookery reindex`"]
+        await trio.sleep(_POLL_SECONDS)
+
+
+async def _contacts(stores: Stores, domain: str) -> list[Contact]:
+    return [entry for entry in await stores.accounts.contacts(domain) if isinstance(entry, Contact)]
 
 
 async def reindex(stores: Stores) -> str:

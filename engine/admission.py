@@ -56,7 +56,7 @@ def check_text(address: str, field: str, text: str) -> str:
             Condition.NOT_ACCEPTABLE,
             f"{address}: {field} is longer than {NAME_CHARACTERS} characters",
         )
-    for character in stripped:
+    for character in "" if stripped.isprintable() else stripped:
         # Controls, line and paragraph separators, lone surrogates and what is no character at all (U+FFFE).
         if unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"} or ord(character) & 0xFFFE == 0xFFFE:
             raise Refusal(
@@ -155,14 +155,14 @@ def check_alias(
 def alias_problems(contacts: Iterable[Contact]) -> list[str]:
     """What is wrong with the aliases of one domain as they are kept: one line for each fault."""
     entries = list(contacts)
+    people = {contact.address for contact in entries if not contact.is_alias}
+    aliases = {contact.address: contact.members for contact in entries if contact.is_alias}
     problems = []
-    for contact in entries:
-        if contact.is_alias:
-            domain = contact.address.rpartition("@")[2]
-            try:
-                check_alias(contact.address, contact.members, {domain}, entries)
-            except Refusal as refusal:
-                problems.append(f"alias {contact.address}: {refusal.text}")
+    for address, members in aliases.items():
+        try:
+            alias.check(address, members, people, aliases)
+        except Refusal as refusal:
+            problems.append(f"alias {address}: {refusal.text}")
     return problems
 
 

@@ -207,6 +207,8 @@ async def read_head(stream: WebStream) -> Request | HTTPStatus:
             event = parser.next_event()
         except h11.RemoteProtocolError as error:
             return HTTPStatus(error.error_status_hint)
+        if len(raw) - len(parser.trailing_data[0]) > HEAD_BYTES:
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if event is h11.NEED_DATA:
             continue
         if not isinstance(event, h11.Request):

@@ -17,7 +17,6 @@ times. expat also remembers each name of a document for ever, so a long stream m
 Size of a stanza: its bytes up to its end tag. Size of a token: the bytes of one tag.
 """
 
-import re
 from collections import deque
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
@@ -26,6 +25,7 @@ import msgspec
 
 from engine.errors import StreamCondition
 from engine.limits import XML_ATTRIBUTES, XML_DEPTH, XML_STREAM_BYTES, XML_TOKEN_BYTES
+from engine.xmpp.tokens import find_tag_end, is_restricted, open_quote, until_opener
 from engine.xmpp.xml import XML, Element, StreamError, start_tag
 
 _SLICE_BYTES = 8_192
@@ -39,8 +39,6 @@ _CACHED_NAMES = 2_048
 
 _RESTRICTED = "DTD, entities, comments and instructions are not allowed"
 _WHITESPACE: Final = " \t\r\n"
-_CDATA: Final = b"<![CDATA["
-_QUOTE_OR_END = re.compile(rb"['\"<>]")
 _CODES = expat.errors.codes
 _SYNTAX = _CODES[expat.errors.XML_ERROR_SYNTAX]
 _CONDITIONS = {
@@ -202,37 +200,28 @@ class Parser:
 
     def _next_piece(self) -> bytes:
         """Take from the waiting input what expat shall get; empty when it is better to wait."""
-        rest, size = self._rest, _SLICE_BYTES
+        rest = self._rest
         if len(self._tail) > _EAGER_BYTES:
             end = self._find_tag_end()
             if len(self._tail) + (end or len(rest)) > XML_TOKEN_BYTES:
                 self._refuse(StreamCondition.POLICY_VIOLATION, f"a tag of more than {XML_TOKEN_BYTES} bytes")
             if not end and len(rest) < len(self._tail):
                 return b""
-            size = end or len(rest)
+            piece = bytes(rest[: end or len(rest)])
         elif self.is_stepwise or self._is_worn:
             size = rest.find(b">", 0, _SLICE_BYTES) + 1 or _SLICE_BYTES
-        piece = bytes(rest[:size])
-        del rest[:size]
+            piece = until_opener(self._tail, bytes(rest[:size]))
+        else:
+            piece = until_opener(self._tail, bytes(rest[:_SLICE_BYTES]))
+        del rest[: len(piece)]
         self._scanned = 0
         return piece
 
     def _find_tag_end(self) -> int:
         """How much of the waiting input belongs to the unfinished tag; 0 when its end is not there. Each byte is seen once."""
-        rest, at, quote = self._rest, self._scanned, self._quote
-        while at < len(rest):
-            if quote:
-                found = rest.find(quote, at)
-                at = found + 1 if found >= 0 else len(rest)
-                quote = 0 if found >= 0 else quote
-            elif (match := _QUOTE_OR_END.search(rest, at)) is None:
-                at = len(rest)
-            elif match.group() in b"<>":
-                return match.end()
-            else:
-                at, quote = match.end(), match.group()[0]
-        self._scanned, self._quote = at, quote
-        return 0
+        end, self._quote = find_tag_end(self._rest, self._scanned, self._quote)
+        self._scanned = 0 if end else len(self._rest)
+        return end
 
     def _look_back(self, piece: bytes) -> None:
         """After a piece: what of it is unfinished, and does that keep the limits?"""
@@ -240,13 +229,13 @@ class Parser:
         self._check_before(position)
         unfinished = self._fed - position
         tail = (self._tail + piece)[-unfinished:] if unfinished else b""
-        if _is_restricted(tail) or (self._is_prolog and b"<!" in self._tail + piece):
+        if is_restricted(tail) or (self._is_prolog and b"<!" in self._tail + piece):
             self._refuse_restricted()
         if unfinished > _EAGER_BYTES:
             if tail[:1] != b"<" or tail[1:2] == b"?":
                 self._refuse(StreamCondition.POLICY_VIOLATION, "a reference or declaration without an end")
             if len(self._tail) <= _EAGER_BYTES or len(tail) != len(self._tail) + len(piece):
-                self._quote = _open_quote(tail)
+                self._quote = open_quote(tail)
         self._tail = tail
         if self._is_worn and not tail and len(self._stack) == self._level and not self._is_closed:
             self._start_expat()
@@ -356,7 +345,7 @@ class Parser:
         # A syntax error is told at the start of its token, any other one at the byte that is wrong.
         seen = seen[: at + (2 if error.code == _SYNTAX else 1)]
         construct = seen[max(0, seen.rfind(b"<", 0, -1)) :]
-        if (_is_restricted(construct) and b">" not in construct[:-1]) or (self._is_prolog and b"<!" in seen):
+        if (is_restricted(construct) and b">" not in construct[:-1]) or (self._is_prolog and b"<!" in seen):
             return StreamError(StreamCondition.RESTRICTED_XML, _RESTRICTED)
         condition = _CONDITIONS.get(error.code, StreamCondition.NOT_WELL_FORMED)
         return StreamError(condition, expat.ErrorString(error.code) or "")
@@ -392,26 +381,3 @@ def _attribute_name(key: str) -> str:
         return key
     namespace, name, *_ = key.split(" ")
     return f"xml:{name}" if namespace == XML else f"{{{namespace}}}{name}"
-
-
-def _is_restricted(construct: bytes) -> bool:
-    """Whether this begins something other than a tag, text or the XML declaration."""
-    if construct.startswith(b"<!"):
-        return len(construct) > 2 and not _CDATA.startswith(construct[:9])
-    return (
-        construct.startswith(b"<?")
-        and len(construct) > 5
-        and not (construct[:5] == b"<?xml" and construct[5] in b" \t\r\n")
-    )
-
-
-def _open_quote(tag: bytes) -> int:
-    """The quote inside which an unfinished tag ends; 0 outside quotes."""
-    quote = 0
-    for match in re.finditer(rb"['\"]", tag):
-        byte = match.group()[0]
-        if not quote:
-            quote = byte
-        elif byte == quote:
-            quote = 0
-    return quote

@@ -164,7 +164,8 @@ class Scram:
         if self._account is None:
             raise RuntimeError("no verifier was asked for")
         self._is_known = verifier is not None
-        self._verifier = verifier or fake_verifier(self._hash_name, self._account.bare, self._settings.secret)
+        fake = fake_verifier(self._hash_name, self._account.bare, self._settings.secret)  # always: it takes time too
+        self._verifier = verifier or fake
         salt = b64encode(self._verifier.salt).decode()
         self._server_first = f"r={self._nonce},s={salt},i={self._verifier.iterations}"
         self._next = self._client_final
@@ -247,9 +248,9 @@ class Plain:
         if self._account is None:
             raise RuntimeError("no verifier was asked for")
         self._is_known = verifier is not None
-        checked = verifier or fake_verifier(self._settings.hashes[0], self._account.bare, self._settings.secret)
+        fake = fake_verifier(self._settings.hashes[0], self._account.bare, self._settings.secret)
         password, self._password = self._password, ""
-        return WantCheck(self._account, checked, password)
+        return WantCheck(self._account, verifier or fake, password)
 
     def give_check(self, is_right: bool) -> Outcome:
         """Whether the password fits."""

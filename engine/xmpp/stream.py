@@ -2,8 +2,8 @@
 
 Spec. A client opens a stream to a domain and is told what it may do next. In clear text that is STARTTLS; what it sent
 behind ``<starttls/>`` before TLS is forgotten (5.4.3.3). Then it logs in (SASL, 6), opens the stream again, binds a resource
-(7), and from there on exchanges stanzas until one side ends its stream. `ClientStream.TABLE` says which element means what in which
-state; anything else ends the stream with the condition in `_UNEXPECTED`.
+(7), and from there on exchanges stanzas until one side ends its stream. `ClientStream.TABLE` says which element means what
+in which state; anything else ends the stream with the condition in `_UNEXPECTED`.
 
 How to drive it. Give `receive_data` what came, act on the events, and send what `data_to_send` gives, after each call
 of any method. Some events are questions (`StartTls`, `VerifierWanted`, `PasswordCheckWanted`, `BindRequested`): until the

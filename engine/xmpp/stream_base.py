@@ -32,6 +32,8 @@ class State(Enum):
     CLOSING = "the client's end tag; ours is sent"
     CLOSED = "nothing more"
 
+    __hash__ = object.__hash__  # Enum's own one is slow, and each stanza looks its state up
+
 
 WAITING: Final = frozenset({State.TLS, State.VERIFYING, State.BINDING, State.CLOSED})
 ENDED: Final = frozenset({State.CLOSING, State.CLOSED})

@@ -60,7 +60,7 @@ class Server(threading.Thread):
     def __init__(self, file):
         super().__init__(daemon=True)
         self._settings = settings.load(file)
-        self._stop = None
+        self._scope = None
         self._token = None
         self.is_up = threading.Event()
 
@@ -68,7 +68,7 @@ class Server(threading.Thread):
         trio.run(self._serve)
 
     def stop(self):
-        self._token.run_sync_soon(self._stop.cancel)
+        self._token.run_sync_soon(self._scope.cancel)
         self.join()
 
     async def _serve(self):
@@ -76,7 +76,7 @@ class Server(threading.Thread):
         self._token = trio.lowlevel.current_trio_token()
         with await control.claim_for_server(folder):
             async with upkeep.open_stores(folder) as stores, trio.open_nursery() as nursery:
-                self._stop = nursery.cancel_scope
+                self._scope = nursery.cancel_scope
                 for domain in self._settings.domains:
                     await stores.accounts.add_domain(domain)
 

@@ -135,7 +135,7 @@ async def test_half_open_and_broken_connections_trouble_nobody():
         client = await enter(listening.ports[0])
         crowd = [await Client.connect(listening.ports[0]) for _ in range(50)]
         for number, one in enumerate(crowd):
-            await one.send(("\x16\x03\x01" if number % 2 else "GET / HTTP/1.1\r\n\r\n"))
+            await one.send("\x16\x03\x01" if number % 2 else "GET / HTTP/1.1\r\n\r\n")
             if number % 3 == 0:
                 await one.stream.aclose()
         await client.echoes("still here")

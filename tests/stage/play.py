@@ -11,6 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.stage.memory_stage import memory_stage
+from tests.stage.socket_stage import socket_stage
 from tests.stage.stage import Stage
 
 Theatre = Callable[[], AbstractAsyncContextManager[Stage]]
@@ -23,7 +24,7 @@ def play(scene: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         scene: its first parameter is the `Stage`; others are pytest's.
     """
 
-    @pytest.mark.parametrize("theatre", ["memory"])
+    @pytest.mark.parametrize("theatre", ["memory", "sockets"])
     def perform(theatre: str, **others: Any) -> None:
         async def main() -> None:
             async with THEATRES[theatre]() as stage:
@@ -38,4 +39,4 @@ def play(scene: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return perform
 
 
-THEATRES: dict[str, Theatre] = {"memory": memory_stage}
+THEATRES: dict[str, Theatre] = {"memory": memory_stage, "sockets": socket_stage}

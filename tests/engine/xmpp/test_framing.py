@@ -100,14 +100,14 @@ def test_restart_keeps_the_rest_and_discard_does_not():
         (b"<stream:features/>", StreamCondition.NOT_WELL_FORMED),
         (b"<a><!-- --></a>", StreamCondition.RESTRICTED_XML),
         (b"<!DOCTYPE a><a/>", StreamCondition.RESTRICTED_XML),
-        (b"<a>" + b"x" * 200 + b"</a>", StreamCondition.POLICY_VIOLATION),
+        (b"<a>" + b"x" * 2_000 + b"</a>", StreamCondition.POLICY_VIOLATION),
         (b"<a>\xff</a>", StreamCondition.NOT_WELL_FORMED),
         (b"hello", StreamCondition.NOT_WELL_FORMED),
         (HEADER, StreamCondition.NOT_WELL_FORMED),
     ],
 )
 def test_a_message_that_is_not_one_element(message, condition):
-    framing = WebSocketFraming(100)
+    framing = WebSocketFraming(1_000)
     framing.receive(message)
     with pytest.raises(StreamError) as raised:
         framing.next_item()

@@ -1,7 +1,7 @@
 """The client stream: from accept to goodbye, and every answer that may come late."""
 
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 from hypothesis import given
@@ -74,7 +74,7 @@ def test_from_accept_to_ready_step_by_step():
     assert stream.data_to_send() == b""
     assert stream.provide_verifier(ACCOUNTS[ALICE.bare]["sha-256"]) == []
     challenge = re.fullmatch(f"<challenge xmlns='{NS['sasl']}'>(.*)</challenge>", stream.data_to_send().decode())[1]
-    server_first = __import__("base64").b64decode(challenge).decode()
+    server_first = b64decode(challenge).decode()
     assert stream.receive_data(response(client.final(server_first))) == [LoggedIn(ALICE)]
     success = b64encode(client.expected.encode()).decode()
     assert stream.data_to_send().decode() == f"<success xmlns='{NS['sasl']}'>{success}</success>"

@@ -314,7 +314,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=int(__import__("os").environ.get("HYP", "100")))
+@settings(max_examples=300)
 @given(st.booleans(), st.lists(FRAGMENTS, max_size=30), st.integers(1, 50), st.booleans())
 def test_pieces_do_not_matter(has_header, fragments, size, is_stepwise):
     def result(size: int, **how) -> list:

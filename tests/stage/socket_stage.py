@@ -1,0 +1,231 @@
+"""The stage over real sockets: the assembled server on free ports of loopback, SQLite and Tantivy, every client over TLS."""
+
+import base64
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from sqlite3 import connect
+from xml.etree.ElementTree import XMLPullParser
+
+import msgspec
+import trio
+
+from config.assemble import serve
+from config.settings import load
+from engine import administration as a
+from engine.contacts import ContactKind
+from engine.xmpp.scram import make_verifiers
+from gateways.control import Caller
+from tests.stage.player import PATIENCE_SECONDS, Player
+from tests.stage.stage import CAST, DOMAIN, PASSWORD
+
+CONFIGURATION = """
+data_dir = "data"
+domains = ["example.com", "example.org"]
+[xmpp]
+listen = ["127.0.0.1:0"]
+direct_tls_listen = ["127.0.0.1:0"]
+[web]
+listen = "127.0.0.1:0"
+[limits]
+logins_per_minute = 0
+sessions_per_user = 0
+bytes_per_second = 0
+"""
+OPENING = (
+    "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xmlns='jabber:client' "
+    "xmlns:stream='http://etherx.jabber.org/streams'>"
+)
+STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+PLAIN = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{}</auth>"
+BIND = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{}</resource></bind></iq>"
+HISTORY = """
+    SELECT printf('%016x', message.id), sender.jid, body, peer.jid, owner.jid, role
+    FROM entry JOIN message USING (id)
+    JOIN address AS sender ON sender.id = message.sender
+    JOIN address AS peer ON peer.id = entry.peer
+    JOIN address AS owner ON owner.id = entry.owner
+    ORDER BY message.id
+"""
+ROLES = {1: "sent", 2: "received", 3: "absent"}
+
+
+class SocketLine:
+    """A player's line over TLS."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+
+    async def send(self, data: bytes) -> None:
+        await self.stream.send_all(data)
+
+    async def close(self) -> None:
+        await trio.aclose_forcefully(self.stream)
+
+    async def say_until(self, text: str, end: str) -> None:
+        """Before there is a player: send, then read until the server has sent this element."""
+        await self.send(text.encode())
+        parser = XMLPullParser(["end"])
+        with trio.fail_after(PATIENCE_SECONDS):
+            while True:
+                parser.feed(await self.stream.receive_some())
+                if any(element.tag.endswith(end) for _, element in parser.read_events()):
+                    return
+
+    async def listen(self, player: Player) -> None:
+        """Let the player hear everything from now on."""
+        try:
+            while data := await self.stream.receive_some():
+                text, end, _ = data.partition(b"</stream:stream>")
+                player.hear(text)
+                if end:
+                    await self.close()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        player.hear_end()
+
+
+class SocketStage:
+    """`tests.stage.stage.Stage` over sockets."""
+
+    def __init__(self, data_dir: Path, ports: dict[str, int], nursery: trio.Nursery) -> None:
+        self._data_dir = data_dir
+        self._ports = ports
+        self._nursery = nursery
+        self._entered = 0
+        self._settled = 0
+        self._lines: list[SocketLine] = []
+        self._tls = ssl.create_default_context(cafile=str(data_dir / "tls" / "self-signed.pem"))
+
+    async def enter(
+        self,
+        name: str,
+        resource: str = "",
+        *,
+        domain: str = DOMAIN,
+        is_present: bool = True,
+        show: str = "",
+        priority: int = 0,
+    ) -> Player:
+        self._entered += 1
+        resource = resource or f"r{self._entered}"
+        opening = OPENING.format(domain)
+        is_direct = self._entered % 2 == 0  # both kinds of listener get their share
+        tcp = await trio.open_tcp_stream("127.0.0.1", self._ports["xmpps" if is_direct else "xmpp"])
+        if not is_direct:
+            line = SocketLine(tcp)
+            await line.say_until(opening, "features")
+            await tcp.send_all(STARTTLS.encode())
+            assert b"proceed" in await tcp.receive_some()
+        line = SocketLine(trio.SSLStream(tcp, self._tls, server_hostname=domain, https_compatible=True))
+        self._lines.append(line)
+        token = base64.b64encode(f"\0{name}\0{PASSWORD}".encode()).decode()
+        await line.say_until(opening, "features")
+        await line.say_until(PLAIN.format(token), "success")
+        await line.say_until(opening, "features")
+        player = Player(f"{name}@{domain}/{resource}", line)
+        self._nursery.start_soon(line.listen, player)
+        await player.sends(BIND.format(resource))
+        await player.hears(lambda e: e.get("id") == "bind" and e.get("type") == "result", "its resource")
+        if is_present:
+            await player.is_present(show, priority=priority)
+        return player
+
+    async def settle(self, player: Player) -> None:
+        # What a message to oneself overtakes nothing of: the archive, and the own session's queue.
+        self._settled += 1
+        mark = f"settle-{self._settled}"
+        await player.asks("<ping xmlns='urn:xmpp:ping'/>", to=player.bare.partition("@")[2])
+        await player.sends(f"<iq type='get' id='{mark}' to='{player.jid}'><settle xmlns='urn:example'/></iq>")
+        await player.hears(lambda e: e.get("id") == mark)
+        await trio.sleep(0.1)  # a tick of presence, and a commit, may follow what is settled
+
+    async def operate(self, command: a.AccountsCommand) -> None:
+        if isinstance(command, a.AddUser):
+            user = msgspec.structs.replace(command.user, verifiers=VERIFIERS)
+            command = a.AddUser(user=user)
+
+        def call() -> a.Result:
+            with Caller(self._data_dir) as server:
+                return server.call(command)
+
+        result = await trio.to_thread.run_sync(call)
+        assert isinstance(result, a.Done), result
+
+    async def history(self, owner: str) -> list[tuple[str, str, str]]:
+        return [row[:3] for row in self._rows() if row[4] == owner and ROLES[row[5]] != "absent"]
+
+    async def conversations(self, owner: str) -> list[str]:
+        return sorted({row[3] for row in self._rows() if row[4] == owner and ROLES[row[5]] != "absent"})
+
+    async def ledger(self, body: str) -> dict[str, str]:
+        return {row[4]: ROLES[row[5]] for row in self._rows() if row[2] == body}
+
+    async def empty(self) -> None:
+        """Everyone goes."""
+        for line in self._lines:
+            await line.close()
+
+    def _rows(self) -> list[tuple[str, str, str, str, str, int]]:
+        connection = connect(self._data_dir / "archive.sqlite")
+        try:
+            return connection.execute(HISTORY).fetchall()
+        finally:
+            connection.close()
+
+    @contextmanager
+    def broken_archive(self) -> Iterator[None]:
+        connection = connect(self._data_dir / "archive.sqlite", isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+            connection.close()
+
+
+VERIFIERS = make_verifiers(PASSWORD)
+
+
+@asynccontextmanager
+async def socket_stage() -> AsyncIterator[SocketStage]:
+    """The assembled server in a temporary folder, with the cast as its members."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rookery.toml"
+        file.write_text(CONFIGURATION)
+        said: list[str] = []
+        stop = trio.Event()
+        async with trio.open_nursery() as nursery:
+            is_ready = trio.Event()
+
+            def ready(line: str) -> None:
+                said.append(line)
+                is_ready.set()
+
+            async with trio.open_nursery() as server:
+
+                async def run() -> None:
+                    await serve(load(file), ready=ready, stop=stop)
+                    nursery.cancel_scope.cancel()
+
+                server.start_soon(run)
+                await is_ready.wait()
+                words = said[0].removeprefix("rookery ready: ").split(", ")
+                ports = {name: int(address.rpartition(":")[2]) for name, address in map(str.split, words)}
+                stage = SocketStage(Path(folder) / "data", ports, nursery)
+                for contact in CAST:
+                    await stage.operate(_addition(contact))
+                try:
+                    yield stage
+                finally:
+                    await stage.empty()
+                    stop.set()
+
+
+def _addition(contact) -> a.AccountsCommand:
+    if contact.kind is ContactKind.ALIAS:
+        return a.AddAlias(address=contact.address, members=contact.members, name=contact.name)
+    details = {name: getattr(contact, name) for name in ("address", "name", "title", "department", "phone")}
+    return a.AddUser(user=a.NewUser(**details))
