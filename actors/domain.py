@@ -2,9 +2,9 @@
 
 **Presence.** The board holds the newest presence of every session and alias. Changes are collected and told in one
 `PresenceSeen` to every session that sees others: the first after a quiet time at once, the following ones of a burst at most
-`PRESENCE_WINDOW_SECONDS` later, of each session or alias only the last. So a tick costs changes plus sessions, not their product: the
-object is the same for all and is rendered once. A session that becomes available gets the board as it was last told, and
-from then on every tick.
+`PRESENCE_WINDOW_SECONDS` later, of each session or alias only the last. So a tick costs changes plus sessions, not their
+product: the object is the same for all and is rendered once. A session that becomes available gets the board as it was last
+told, and from then on every tick.
 
 **Contacts.** The registrar tells what was added, changed or removed; the domain keeps the list in the directory current, pushes
 the change to the sessions that fetched the roster, and tells aliases who their members are.
@@ -47,7 +47,9 @@ class RosterWatcher(msgspec.Struct):
 class Domain(TrioActor):
     """The actor of one domain."""
 
-    def __init__(self, name: str, contacts: ContactList, runtime: Runtime, directory: Directory, limits: Limits) -> None:
+    def __init__(
+        self, name: str, contacts: ContactList, runtime: Runtime, directory: Directory, limits: Limits
+    ) -> None:
         super().__init__()
         self._name = name
         self._contacts = contacts

@@ -68,7 +68,9 @@ class Indexer(Worker):
             found = await self._search.search(session.domain, question.text, question.fields, limit)
         except StorageUnavailable as error:
             log.warning("contact index: not read: %s", error)
-            refused = m.RequestRefused(question.request, Condition.RESOURCE_CONSTRAINT, "search is not available just now")
+            refused = m.RequestRefused(
+                question.request, Condition.RESOURCE_CONSTRAINT, "search is not available just now"
+            )
             self._directory.tell(session.full, refused)
             return
         contacts = (self._directory.contact(session.domain, address) for address in found.addresses)

@@ -12,7 +12,6 @@ one is closed with ``conflict`` (RFC 6120, 7.7.2.2) and leaves without a word ab
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-
 from actors.directory import Directory
 from actors.runtime import ActorRef, TrioActor
 from engine import messages as m

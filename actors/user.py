@@ -28,7 +28,6 @@ from engine.jid import Jid
 from engine.limits import Limits
 from engine.presence import Presence, PresenceChange, merge, takes_chats
 
-
 HELD_CHATS: Final = 1_000
 """Chats that may come while the account catches up; the fetch takes milliseconds. More are fetched after it."""
 

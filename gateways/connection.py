@@ -21,9 +21,9 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 import trio
-from pykka import ActorDeadError, ActorRef
 
 from actors.mailbox import MailboxFull
+from actors.runtime import ActorDeadError, ActorRef
 from actors.seat import describe
 from engine import messages as m
 from engine.errors import Condition, StreamCondition

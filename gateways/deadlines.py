@@ -16,6 +16,8 @@ from typing import Final
 
 import trio
 
+from actors.seat import describe
+
 log = logging.getLogger(__name__)
 
 COMPACT_FROM: Final = 1_024
@@ -96,5 +98,6 @@ class Deadlines:
                 continue
             try:
                 callback()
-            except Exception:
-                log.exception("a deadline of a connection failed")
+            except Exception as error:
+                log.error("a deadline of a connection failed: %s", describe(error))  # noqa: TRY400 -- never an error's text
+                log.debug("a deadline of a connection failed", exc_info=True)

@@ -26,6 +26,7 @@ import msgspec
 import trio
 
 from actors.runtime import TrioActor
+from actors.seat import describe
 from engine.limits import CLOSE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ PAUSE_SECONDS: Final = 0.5
 """Before the next try when the process is out of descriptors or memory."""
 
 OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+NOT_A_LISTENER: Final = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP))
+"""Errors of our own making: no later try can succeed."""
 
 Address = tuple[str, int]
 
@@ -135,7 +139,7 @@ class Door:
                 try:
                     found = accept(sock)
                 except OSError as error:
-                    if error.errno not in OUT_OF_RESOURCES:
+                    if error.errno in NOT_A_LISTENER:
                         raise
                     self._shed(sock, error)
                     await trio.sleep(PAUSE_SECONDS)
@@ -147,22 +151,20 @@ class Door:
     def _admit(self, admit: Callable[[socket.socket, str], object], sock: socket.socket, peer: str) -> None:
         try:
             admit(sock, peer)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- the next one may be all right
             # Such as a client that was gone before its socket could be set up.
             sock.close()
             self.refused["could not be set up"] += 1
-            log.log(
-                logging.INFO if isinstance(error, OSError) else logging.ERROR,
-                "%s: a connection could not be set up: %s",
-                self.name,
-                type(error).__name__,
-                exc_info=not isinstance(error, OSError),
-            )
+            level = logging.INFO if isinstance(error, OSError) else logging.ERROR
+            log.log(level, "%s: a connection could not be set up: %s", self.name, describe(error))
 
     def _shed(self, sock: socket.socket, error: OSError) -> None:
-        """Turn one away with the descriptor that is kept for this."""
-        self.refused["out of descriptors or memory"] += 1
+        """Out of something: turn one away with the descriptor that is kept for this."""
         log.warning("%s: no further connections for now: %s", self.name, os.strerror(error.errno or 0))
+        if error.errno not in OUT_OF_RESOURCES:  # the network is down, or a firewall objects: that passes, too
+            self.refused["not accepted"] += 1
+            return
+        self.refused["out of descriptors or memory"] += 1
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None

@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import trio
-from pykka import ActorRef
 
-from actors.runtime import Runtime
+from actors.runtime import ActorRef, Runtime
 from engine.jid import Jid
 from engine.limits import Limits
 from engine.ports import Accounts, Wire

@@ -8,6 +8,7 @@ Limits: `HEAD_BYTES` and `HEAD_SECONDS` for the head of a request; `CONNECTIONS`
 stays is web sockets, and their library wants tasks anyway.
 """
 
+import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,8 +18,8 @@ from typing import Any, Final
 import h11
 import msgspec
 import trio
-from pykka import ActorRef
 
+from actors.runtime import ActorRef
 from actors.seat import describe
 from gateways.listener import Address, Door, open_sockets
 from gateways.reception import Reception
@@ -41,6 +42,10 @@ FINISH_SECONDS: Final = 2.0
 """For the client to have read the answer."""
 
 
+FAILED: Final = "failed"
+"""Reason of an end that is our fault, and logged."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """The head of a request.
 
@@ -49,8 +54,8 @@ class Request(msgspec.Struct, frozen=True):
         path: without the query, as it was sent.
         query: what follows the question mark.
         headers: names in lower case; of repeated ones all values, in order.
-        peer: the other side's network address.
-        is_tls: the connection is encrypted here; a proxy in front is not looked at.
+        peer: the client's network address; behind a proxy on this machine, what the proxy says.
+        is_tls: the connection is encrypted here; what a proxy in front does is not looked at.
     """
 
     method: str
@@ -176,6 +181,16 @@ async def _attend(
         door.leave(guest, reason)
 
 
+def _reason_of(error: Exception) -> str:
+    """Why a connection ended; a nursery wraps what its tasks raise."""
+    if isinstance(error, ExceptionGroup):
+        reasons = {_reason_of(one) for one in error.exceptions}
+        return FAILED if FAILED in reasons else reasons.pop()
+    if isinstance(error, trio.BrokenResourceError | trio.ClosedResourceError):
+        return "closed by the other side"
+    return "too slow" if isinstance(error, trio.TooSlowError) else FAILED
+
+
 async def _serve_request(
     guest: WebGuest, stream: WebStream, routes: Mapping[str, Route], encryption: Encryption | None
 ) -> None:
@@ -219,7 +234,20 @@ async def read_head(stream: WebStream) -> Request | HTTPStatus:
             name = key.decode("ascii")
             headers[name] = (*headers.get(name, ()), value.decode("latin-1"))
         path, _, query = event.target.decode("ascii").partition("?")
-        return Request(event.method.decode("ascii"), path, query, headers, stream.peer, stream.is_tls)
+        peer = _client_of(stream.peer, headers)
+        return Request(event.method.decode("ascii"), path, query, headers, peer, stream.is_tls)
+
+
+def _client_of(peer: str, headers: Mapping[str, Sequence[str]]) -> str:
+    """The client's address. A proxy on this machine is believed what it says; nobody else is."""
+    forwarded = headers.get("x-forwarded-for")
+    if not forwarded:
+        return peer
+    claimed = forwarded[-1].rpartition(",")[2].strip()  # the last one is the proxy's own; those before are anybody's
+    try:
+        return str(ipaddress.ip_address(claimed)) if ipaddress.ip_address(peer).is_loopback else peer
+    except ValueError:
+        return peer
 
 
 def plain_answer(status: HTTPStatus, text: str, headers: Mapping[str, str]) -> bytes:

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 import trio
-from pykka import ActorRef
 
+from actors.runtime import ActorRef
 from engine.limits import PRE_LOGIN_STANZA_BYTES
 from engine.xmpp.framing import TcpFraming
 from engine.xmpp.stream import ClientStream

@@ -89,7 +89,7 @@ async def _upgrade(reception: Reception, options: StreamOptions, encryption: Enc
                 nursery, visit.stream, max_message_size=options.limits.stanza_bytes or UNLIMITED_BYTES
             )
             socket = await asked.accept(subprotocol=SUBPROTOCOL)
-        transport = WebSocketTransport(socket, visit.stream)
+        transport = WebSocketTransport(socket, visit.stream, visit.request.peer)
         connection = Connection(reception, transport, stream, _nothing, has_frames=True)
         visit.on_shutdown = connection.shut_down
         transport.receiver = connection
@@ -105,7 +105,7 @@ def _nothing(_connection: Connection, _reason: str) -> None:
 class WebSocketTransport:
     """A web socket: one task reads, one writes."""
 
-    def __init__(self, socket: trio_websocket.WebSocketConnection, stream: WebStream) -> None:
+    def __init__(self, socket: trio_websocket.WebSocketConnection, stream: WebStream, peer: str) -> None:
         self._socket = socket
         self._stream = stream
         self._queue: list[bytes] = []
@@ -114,7 +114,7 @@ class WebSocketTransport:
         self._to_read = trio.Event()
         self._is_ending = False
         self._reason = ""
-        self.peer = stream.peer
+        self.peer = peer
         self.is_tls = stream.is_tls
         self.waiting = 0
         self.receiver: Receiver

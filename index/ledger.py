@@ -57,7 +57,8 @@ class MessageIds:
         self._last = newest
 
     def take(self, count: int) -> range:
-        """The next `count` ids."""
+        """The next `count` ids; none leave everything as it is."""
         first = max(self._last + 1, int(self._clock() * 1_000_000))
-        self._last = max(self._last, first + count - 1)
-        return range(first, first + count)
+        ids = range(first, first + count)
+        self._last = ids[-1] if ids else self._last
+        return ids

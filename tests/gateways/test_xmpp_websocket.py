@@ -11,7 +11,7 @@ import trio_websocket
 
 from engine.limits import Limits
 from gateways.listener import CloseGateway, FetchStatus
-from gateways.web import Request
+from gateways.web import Request, _client_of
 from gateways.xmpp_websocket import PATH, is_origin_allowed
 from tests.gateways.house import DOMAIN, PATIENCE, PLAIN, Client, open_house
 
@@ -141,6 +141,15 @@ def test_two_origins_are_none():
     assert is_origin_allowed(Request("GET", PATH, "", {}, "192.0.2.1", False), frozenset())
 
 
+def test_only_a_proxy_on_this_machine_is_believed():
+    headers = {"x-forwarded-for": ("6.6.6.6, 192.0.2.9",)}
+    assert _client_of("127.0.0.1", headers) == "192.0.2.9"
+    assert _client_of("::1", headers) == "192.0.2.9"
+    assert _client_of("198.51.100.1", headers) == "198.51.100.1"
+    assert _client_of("127.0.0.1", {}) == "127.0.0.1"
+    assert _client_of("127.0.0.1", {"x-forwarded-for": ("unknown",)}) == "127.0.0.1"
+
+
 async def test_other_requests():
     async with open_house() as house:
         port = (await house.listen_web()).ports[0]
@@ -206,9 +215,10 @@ async def test_shutdown():
         await house.gone()
 
 
-async def test_a_client_that_vanishes_is_told_to_its_session():
+async def test_a_client_that_vanishes_is_told_to_its_session(caplog: pytest.LogCaptureFixture):
     async with open_house() as house:
         listening = await house.listen_web(has_tls=True)
         async with visit(listening.ports[0]) as socket:
             await login(socket)
         await house.gone()
+        assert caplog.text == ""

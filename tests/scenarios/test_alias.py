@@ -74,7 +74,9 @@ async def test_what_is_said_to_an_alias_and_then_to_a_person_keeps_its_order(sta
 
 @play
 async def test_an_alias_within_an_alias_reaches_each_person_once(stage: Stage):
-    await stage.operate(AddAlias(address="everyone@example.com", members=(SALES, "bob@example.com", "erin@example.com")))
+    await stage.operate(
+        AddAlias(address="everyone@example.com", members=(SALES, "bob@example.com", "erin@example.com"))
+    )
     alice, bob, erin = await stage.enter("alice"), await stage.enter("bob"), await stage.enter("erin")
     await alice.says("everyone@example.com", "all hands")
     await erin.hears_message("all hands")

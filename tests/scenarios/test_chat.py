@@ -1,7 +1,7 @@
 """Plays about chat between two people: RFC 6121 section 8, waiting messages, order, resends."""
 
-from tests.stage.player import C, Player, condition, is_error
 from tests.stage.play import play
+from tests.stage.player import C, condition, is_error
 from tests.stage.stage import Stage
 
 SID = "{urn:xmpp:sid:0}stanza-id"
@@ -231,5 +231,3 @@ async def test_one_resource_twice_closes_the_older_stream(stage: Stage):
     bob = await stage.enter("bob")
     await bob.says(newer.bare, "hello")
     await newer.hears_message("hello")
-
-

@@ -3,8 +3,8 @@
 from xml.etree.ElementTree import Element
 
 from engine.administration import AddAlias, AddUser, NewUser, RemoveAlias, RemoveUser
-from tests.stage.player import C, Player, condition
 from tests.stage.play import play
+from tests.stage.player import C, Player, condition
 from tests.stage.stage import Stage
 
 ROSTER = "{jabber:iq:roster}"

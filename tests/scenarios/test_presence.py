@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.stage.player import C
 from tests.stage.play import play
+from tests.stage.player import C
 from tests.stage.stage import Stage
 
 SALES = "salesteam@example.com"

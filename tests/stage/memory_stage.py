@@ -98,8 +98,6 @@ class MemoryWire:
         self._line.close_stream(condition)
 
 
-
-
 class MemoryStage:
     """`tests.stage.stage.Stage` in memory."""
 
@@ -200,9 +198,7 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
     runtime = Runtime(tell_sender(directory))
     async with trio.open_nursery() as nursery:
         await nursery.start(runtime.run)
-        runtime.start(
-            Supervisor, runtime, directory, ports, Limits(), newest=0, domains=domains, configured=(DOMAIN,)
-        )
+        runtime.start(Supervisor, runtime, directory, ports, Limits(), newest=0, domains=domains, configured=(DOMAIN,))
         await runtime.quiescent()
         yield MemoryStage(runtime, directory, ports)
         await runtime.stop_all()
