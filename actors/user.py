@@ -220,6 +220,7 @@ class User(TrioActor):
         first_held = min(held_ids, default=event.up_to + 1)
         older = [chat for chat in event.chats if chat.id < first_held]
         for chat in older:
+            self._move_cursor(chat.id)  # first: a chat that this actor cannot bear must not come back for ever
             self._deliver(chat)
         if len(older) == len(event.chats) and not event.is_last:
             self._move_cursor(event.up_to)

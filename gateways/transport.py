@@ -308,4 +308,28 @@ class TcpTransport:
             self._stream.abort()
         self._queue.clear()
         self.waiting = 0
-        self.receiver.lost(reason)
+        # Nobody is told anything more; and the two of them are freed now, not at the next garbage collection.
+        receiver, self.receiver = self.receiver, _NOBODY
+        receiver.lost(reason)
+
+
+class _Nobody:
+    """The receiver of a transport that is over."""
+
+    def receive(self, data: bytes) -> None:
+        """Nothing is read any more."""
+
+    def secured(self) -> None:
+        """Nor encrypted."""
+
+    def drained(self) -> None:
+        """Nor written."""
+
+    def lost(self, reason: str) -> None:
+        """It was told."""
+
+    def failed(self, error: Exception) -> None:
+        """Nothing is left to fail."""
+
+
+_NOBODY: Final = _Nobody()

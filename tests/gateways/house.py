@@ -102,10 +102,12 @@ class EchoSession(TrioActor):
                 self.wire.deliver(m.DeliverChat(message.chat))
         elif isinstance(message, m.CloseSession):
             self.wire.close(message.condition, message.text)
+            self.stop()
         elif isinstance(message, m.Disconnect):
             self.house.disconnects.append(self.jid.full)
             self.house.on_disconnect.set()
             self.house.on_disconnect = trio.Event()
+            self.stop()
 
     def on_failure(self, *_: Any) -> None:
         self.wire.close(None, "")

@@ -140,6 +140,10 @@ class MemoryStage:
         await asked.wait()
         await self._runtime.quiescent()
 
+    def tell(self, address: str, message: object) -> None:
+        """Tell an actor anything, for tests of what happens when it fails."""
+        assert self._directory.tell(address, message)
+
     async def history(self, owner: str) -> list[tuple[str, str, str]]:
         return [
             (chat.id_text, chat.sender.bare, chat.body)
