@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+import msgspec
+
 from actors.directory import ARCHIVER, INDEXER, REGISTRAR, Directory
 from actors.mailbox import MailboxFull
 from actors.runtime import TrioActor
@@ -290,10 +292,14 @@ class User(TrioActor):
             self._fetch_roster(command)
 
     def _set_personal(self, command: m.SetPersonalContact) -> None:
-        if self._contact(command.address) is None or command.address == self._address:
+        contact = self._contact(command.address)
+        if contact is None or command.address == self._address:
             self._tell(command.request.session.full, m.RequestRefused(command.request, Condition.ITEM_NOT_FOUND))
-        else:
-            self._tell(REGISTRAR, command)
+            return
+        # A client that only moves a contact to another group sends its name, too: what is the domain's stays the domain's.
+        name = None if command.name == contact.display_name else command.name
+        groups = None if command.groups is not None and set(command.groups) == set(contact.groups) else command.groups
+        self._tell(REGISTRAR, msgspec.structs.replace(command, name=name, groups=groups))
 
     def _personal_changed(self, event: m.PersonalContactChanged) -> None:
         if self._personal is not None:

@@ -10,6 +10,7 @@ the actors stop with their children before them.
 import gc
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,10 @@ log = logging.getLogger(__name__)
 INDEX_SECONDS: Final = 1.0
 """How long a start waits for the contact index; a rebuild of 100,000 contacts takes longer and goes on in the background."""
 
+SWITCH_SECONDS: Final = 0.0005
+"""How long one thread keeps the interpreter from another that wants it: a commit changes threads a few times, and Python's own
+5 ms for each would make it slow while the loop is busy."""
+
 GARBAGE_THRESHOLD: Final = 50_000
 """New objects before the garbage collector looks: messages and elements die by reference count, cycles are rare."""
 
@@ -64,6 +69,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: trio.
         CertificateError: the certificate cannot be used.
         OSError: an address cannot be listened on.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     with await control.claim_for_server(settings.data_dir):
         async with open_stores(settings.data_dir) as stores:
             server = await _Server.prepare(settings, stores)

@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element
 
-from engine.administration import AddAlias, AddUser, NewUser, RemoveAlias, RemoveUser
+from engine.administration import AddAlias, AddUser, ChangeUser, NewUser, RemoveAlias, RemoveUser
 from tests.stage.play import play
 from tests.stage.player import C, Player, condition
 from tests.stage.stage import Stage
@@ -116,6 +116,18 @@ async def test_own_names_and_groups_are_kept_over_the_domains(stage: Stage):
     drop = "<item jid='bob@example.com' subscription='remove'/>"
     assert (await desk.asks(f"<query xmlns='jabber:iq:roster'>{drop}</query>", "set")).get("type") == "result"
     assert items(await roster(phone))["bob@example.com"] == ("Bob Baker", ("Sales",))
+
+
+@play
+async def test_moving_a_contact_to_a_group_does_not_pin_its_name(stage: Stage):
+    alice = await stage.enter("alice")
+    await roster(alice)
+    own = "<item jid='bob@example.com' name='Bob Baker'><group>Friends</group></item>"
+    await alice.asks(f"<query xmlns='jabber:iq:roster'>{own}</query>", "set")
+    await hears_push(alice, "bob@example.com")
+    await stage.operate(ChangeUser(address="bob@example.com", name="Bob Butcher"))
+    renamed = await hears_push(alice, "bob@example.com")
+    assert (renamed.get("name"), [group.text for group in renamed]) == ("Bob Butcher", ["Friends"])
 
 
 @play
