@@ -95,12 +95,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     Attributes:
         bytes_per_second: of one client, over a burst of a few seconds; above it the server reads slower, nothing is lost.
-        logins_per_minute: of one network address; above it new connections wait.
+        logins_per_minute: of one network address; above it new connections wait. An office behind one address comes back at
+            once after a network failure; guessing is slowed down by its failures.
         sessions_per_user: resources of one account.
         stanza_bytes: of one stanza; above it the stream ends with ``policy-violation``. Announced by XEP-0478.
     """
 
     bytes_per_second: int = 1_048_576
-    logins_per_minute: int = 120
+    logins_per_minute: int = 600
     sessions_per_user: int = SESSIONS_PER_USER
     stanza_bytes: int = 262_144

@@ -1,0 +1,103 @@
+"""A client over direct TLS with SCRAM: a `Player` that logs in by itself. Fast enough to be one of many.
+
+What a password costs is paid once for each account, as clients do that keep their keys (RFC 5802, 3).
+"""
+
+import hashlib
+import hmac
+import secrets
+from base64 import b64decode, b64encode
+from functools import cache
+from typing import Self
+from xml.etree.ElementTree import Element, XMLPullParser
+
+import trio
+
+from tests.faults.server import Server
+from tests.stage.player import Player
+from tests.stage.socket_stage import BIND, OPENING, SocketLine
+
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+ROSTER = "{jabber:iq:roster}"
+
+
+class Client(Player):
+    """One session of one account."""
+
+    @classmethod
+    async def enter(cls, nursery: trio.Nursery, server: Server, jid: str, password: str) -> Self:
+        """Connect, log in and bind this full JID; what comes is heard by a task of `nursery`."""
+        tcp = await trio.open_tcp_stream("127.0.0.1", server.ports["xmpps"])
+        domain = jid.partition("/")[0].partition("@")[2]
+        line = SocketLine(trio.SSLStream(tcp, server.tls, server_hostname=domain, https_compatible=True))
+        client = cls(jid, line)
+        await client.opens()
+        nursery.start_soon(line.listen, client)
+        await client.logs_in(password)
+        await client.sends(BIND.format(jid.partition("/")[2]))
+        bound = await client.hears(lambda e: e.get("id") == "bind", "its resource")
+        assert bound.get("type") == "result", f"{jid}: not bound"
+        return client
+
+    async def opens(self) -> None:
+        """Begin a stream; it is read from its first byte."""
+        self._parser = XMLPullParser(["start", "end"])
+        self._depth = 0
+        await self.sends(OPENING.format(self.bare.partition("@")[2]))
+
+    async def logs_in(self, password: str) -> None:
+        """SCRAM-SHA-256 (RFC 5802, 3); ends with a new stream."""
+        await self._hears_tag("features")
+        bare_first = f"n={self.bare.partition('@')[0]},r={secrets.token_hex(9)}"
+        first = b64encode(f"n,,{bare_first}".encode()).decode()
+        await self.sends(f"<auth xmlns='{SASL}' mechanism='SCRAM-SHA-256'>{first}</auth>")
+        challenge = b64decode(_text(await self._hears_tag("challenge")))
+        nonce, salt, iterations = (part[2:] for part in challenge.decode().split(","))
+        client_key, server_key = _keys(password, b64decode(salt), int(iterations))
+        without_proof = f"c=biws,r={nonce}"
+        signed = f"{bare_first},{challenge.decode()},{without_proof}".encode()
+        signature = hmac.digest(hashlib.sha256(client_key).digest(), signed, "sha256")
+        proof = b64encode(bytes(a ^ b for a, b in zip(client_key, signature, strict=True))).decode()
+        final = b64encode(f"{without_proof},p={proof}".encode()).decode()
+        await self.sends(f"<response xmlns='{SASL}'>{final}</response>")
+        verifier = b64decode(_text(await self._hears_tag("success")))[2:]
+        assert b64decode(verifier) == hmac.digest(server_key, signed, "sha256"), "the server does not know the password"
+        await self.opens()
+        await self._hears_tag("features")
+
+    async def fetches_roster(self, version: str = "") -> tuple[str, int]:
+        """The roster, or what is new since a version: the version, and how many entries the answer has."""
+        answer = await self.asks(f"<query xmlns='jabber:iq:roster' ver='{version}'/>")
+        query = answer.find(f"{ROSTER}query")
+        return ("", 0) if query is None else (query.get("ver", ""), len(query))
+
+    async def hears_push(self, address: str) -> Element:
+        """A roster push of this contact; its entry."""
+
+        def item(element: Element) -> Element | None:
+            return element.find(f"{ROSTER}query/{ROSTER}item[@jid='{address}']") if element.get("type") == "set" else None
+
+        found = item(await self.hears(lambda e: item(e) is not None, f"a push of {address}"))
+        assert found is not None
+        return found
+
+    async def _hears_tag(self, name: str) -> Element:
+        endings = (f"}}{name}", "}failure", "}error")
+        element = await self.hears(lambda e: e.tag.endswith(endings), f"<{name}/>")
+        assert element.tag.endswith(endings[0]), f"{self.jid}: {[child.tag for child in element]} in place of {name}"
+        return element
+
+
+def _text(element: Element) -> str:
+    return element.text or ""
+
+
+@cache
+def _trust(server: Server):
+    
+
+
+@cache
+def _keys(password: str, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    return hmac.digest(salted, b"Client Key", "sha256"), hmac.digest(salted, b"Server Key", "sha256")

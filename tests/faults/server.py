@@ -1,0 +1,139 @@
+"""The server as a process of its own: `rookery serve` on free ports, and the other commands beside it."""
+
+import os
+import ssl
+import subprocess
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import trio
+
+ROOT = Path(__file__).parent.parent.parent
+ROOKERY = (sys.executable, "-c", "from config.cli import main; main()")
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+COMMAND_SECONDS = 600.0
+
+CONFIGURATION = """\
+data_dir = "data"
+domains = [{}]
+[xmpp]
+listen = ["127.0.0.1:0"]
+direct_tls_listen = ["127.0.0.1:0"]
+[web]
+listen = "127.0.0.1:0"
+[limits]
+logins_per_minute = 0
+sessions_per_user = 0
+bytes_per_second = 0
+"""
+
+
+class Server:
+    """One data folder and, from `start` to `stop` or `kill`, the process that serves it.
+
+    Args:
+        folder: for configuration, data and log; made if it is not there.
+        domains: that it serves.
+    """
+
+    def __init__(self, folder: Path, *domains: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "rookery.toml"
+        self.data = folder / "data"
+        self.log = folder / "server.log"
+        self.ports: dict[str, int] = {}
+        self._process: trio.Process | None = None
+        self.config.write_text(CONFIGURATION.format(", ".join(f'"{domain}"' for domain in domains)))
+
+    @property
+    def process(self) -> trio.Process:
+        """The process that runs."""
+        assert self._process is not None, "the server does not run"
+        return self._process
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What a client trusts; the certificate is made at the first start."""
+        return ssl.create_default_context(cafile=str(self.data / "tls" / "self-signed.pem"))
+
+    @property
+    def errors(self) -> list[str]:
+        """What it logged as an error."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [line for line in lines if " ERROR " in line or line.startswith("Traceback")]
+
+    async def launch(self) -> None:
+        """Begin to start."""
+        with self.log.open("ab") as log:
+            self._process = await trio.lowlevel.open_process(
+                [*ROOKERY, "--config", str(self.config), "serve"], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
+            )
+
+    async def start(self) -> None:
+        """Start, and wait until every listener is open."""
+        await self.launch()
+        assert self.process.stdout is not None
+        said = b""
+        with trio.fail_after(START_SECONDS):
+            while not said.endswith(b"\n"):
+                more = await self.process.stdout.receive_some()
+                assert more, f"the server did not start:\n{self.log.read_text()[-4000:]}"
+                said += more
+        words = said.decode().strip().removeprefix("rookery ready: ").split(", ")
+        self.ports = {name: int(address.rpartition(":")[2]) for name, address in map(str.split, words)}
+
+    async def kill(self) -> None:
+        """Kill -9."""
+        self.process.kill()
+        await self._ended()
+
+    async def stop(self) -> int:
+        """End it in good order; its exit status. One that does not run stays as it is."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        with trio.move_on_after(STOP_SECONDS), trio.CancelScope(shield=True):
+            return await self._ended()
+        await self.kill()
+        raise AssertionError(f"the server did not stop within {STOP_SECONDS} s")
+
+    async def _ended(self) -> int:
+        with trio.CancelScope(shield=True):
+            status = await self.process.wait()
+            if self.process.stdout is not None:
+                await self.process.stdout.aclose()
+            self._process = None
+        return status
+
+    async def command(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run `rookery` with the configuration of this server; whether it runs or not."""
+        with trio.fail_after(COMMAND_SECONDS):
+            return await trio.run_process(
+                [*ROOKERY, "--config", str(self.config), *arguments],
+                cwd=ROOT,
+                stdin=stdin,
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+            )
+
+    async def does(self, *arguments: str, stdin: bytes = b"") -> str:
+        """Standard output of a command that is done."""
+        result = await self.command(*arguments, stdin=stdin)
+        assert result.returncode == 0, (arguments, result.returncode, result.stdout[-2000:], result.stderr[-2000:])
+        return result.stdout.decode()
+
+    def cpu_seconds(self) -> float:
+        """What the process used until now; in ticks of the kernel, a hundredth of a second."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def __aenter__(self) -> "Server":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.stop()

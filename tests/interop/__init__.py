@@ -1,0 +1,1 @@
+"""The main job on real clients: slixmpp, Profanity and Finch, over TLS, against a server in a process of its own."""

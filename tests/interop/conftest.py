@@ -1,0 +1,37 @@
+"""A server for each test, and the programs that the tests drive."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.interop.server import localhost
+
+PACKAGES = {"tmux": "tmux", "profanity": "profanity", "finch": "finch"}
+"""Program -> Debian package."""
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The clients are there; what is missing is installed. A test that cannot have its client fails, it is not skipped."""
+    missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    if not missing:
+        return
+    steps = (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *missing])
+    for step in steps:
+        try:
+            done = subprocess.run(step, capture_output=True, text=True, timeout=110, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {error}", pytrace=False)
+        if done.returncode:
+            why = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()[-1]
+            pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {why}", pytrace=False)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A running server for the people of `tests.interop.server.PEOPLE`."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with localhost(folder) as running:
+        yield running
