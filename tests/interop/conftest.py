@@ -1,11 +1,12 @@
-"""A server for each test, and the programs that the tests drive."""
+"""A server process for each test, and the programs that the tests drive."""
 
+import os
 import shutil
 import subprocess
 
 import pytest
 
-from tests.interop.server import localhost
+from tests.interop.server import Server, found
 
 PACKAGES = {"tmux": "tmux", "profanity": "profanity", "finch": "finch"}
 """Program -> Debian package."""
@@ -17,10 +18,11 @@ def programs():
     missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
     if not missing:
         return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     steps = (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *missing])
     for step in steps:
         try:
-            done = subprocess.run(step, capture_output=True, text=True, timeout=110, check=False)
+            done = subprocess.run(step, env=environment, capture_output=True, text=True, timeout=110, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {error}", pytrace=False)
         if done.returncode:
@@ -28,10 +30,19 @@ def programs():
             pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {why}", pytrace=False)
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory):
+    """The folder of a server that never ran: each test's server starts from a copy."""
+    folder = tmp_path_factory.mktemp("founded")
+    found(folder)
+    return folder
+
+
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, founded):
     """A running server for the people of `tests.interop.server.PEOPLE`."""
     folder = tmp_path / "server"
-    folder.mkdir()
-    with localhost(folder) as running:
-        yield running
+    shutil.copytree(founded, folder)
+    server = Server(folder)
+    with server.running():
+        yield server

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import slixmpp
 
@@ -72,14 +72,14 @@ class Person:
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
-    def __enter__(self) -> "Person":
+    def __enter__(self) -> Self:
         self._thread.start()
         self.do(self._connect)
         self._wait(lambda: self.is_logged_in or self.is_refused, "an answer to the login")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.do(lambda: self.client.disconnect())
+        self.do(self.client.disconnect)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
@@ -112,6 +112,7 @@ class Person:
         client.add_event_handler("failed_all_auth", self._refuse)
         client.add_event_handler("message", self._hear)
         client.add_event_handler("presence", self._see)
+        client.add_event_handler("roster_update", lambda _: self._note(lambda: None))
         client.connect("127.0.0.1", self._port)
 
     async def _start(self, _: object) -> None:
@@ -164,6 +165,10 @@ class Person:
             for address, entry in entries
             if address != self.address
         }
+
+    def knows(self, address: str, name: str) -> None:
+        """Wait until a contact is in the roster with this name."""
+        self._wait(lambda: self.roster().get(address, ("",))[0] == name, f"{address} in the roster")
 
     def says(self, to: str, body: str) -> None:
         """Send a chat."""

@@ -5,6 +5,7 @@ the next one.
 """
 
 from pathlib import Path
+from typing import Self
 
 from tests.interop.server import Server, password_of
 from tests.interop.terminal import Terminal
@@ -35,7 +36,7 @@ class Profanity:
         }
         self.terminal = Terminal(["profanity", "-l", "DEBUG", "-f", str(self._log)], environment, home)
 
-    def __enter__(self) -> "Profanity":
+    def __enter__(self) -> Self:
         self.terminal.__enter__()
         return self
 

@@ -6,13 +6,16 @@ Nothing here sleeps for a fixed time: `wait_for` looks again and again until a d
 import itertools
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 PATIENCE_SECONDS = 15.0
 LOOK_AGAIN_SECONDS = 0.05
+TMUX_SECONDS = 20.0
 COLUMNS, ROWS = 140, 45
 
 _CONFIGURATION = """\
@@ -29,27 +32,37 @@ class Terminal:
 
     Args:
         command: the program with its arguments.
-        environment: its variables beside `PATH` and the locale.
+        environment: its variables beside `PATH` and the locale; none is inherited.
         folder: where it starts, and where the terminal keeps its files.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self._command = command
-        self._environment = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **environment}
+        self._environment = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"], **environment}
         self._folder = folder
+        self._process = 0
+        self._socket_file = ""
         self._socket = f"rookery-{os.getpid()}-{next(_numbers)}"
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         configuration = self._folder / "tmux.conf"
         configuration.write_text(_CONFIGURATION)
-        variables = [part for name, value in self._environment.items() for part in ("-e", f"{name}={value}")]
         size = ("-x", str(COLUMNS), "-y", str(ROWS))
-        start = ("new-session", "-d", *size, "-c", str(self._folder), *variables, "--", *self._command)
+        start = ("new-session", "-d", *size, "-c", str(self._folder), "--", *self._command)
         self._tmux("-f", str(configuration), *start)
+        process, self._socket_file = self._tmux("display-message", "-p", "#{pane_pid} #{socket_path}").split()
+        self._process = int(process)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._tmux("kill-server")
+        self._tmux("kill-server")  # which hangs up on the program
+        Path(self._socket_file).unlink(missing_ok=True)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while _runs(self._process):
+            if time.monotonic() > deadline:
+                os.kill(self._process, signal.SIGKILL)
+                raise AssertionError(f"{self._command[0]} did not end when its terminal was closed")
+            time.sleep(LOOK_AGAIN_SECONDS)
 
     def type(self, text: str) -> None:
         """Type a line and press Enter."""
@@ -101,8 +114,18 @@ class Terminal:
             assert time.monotonic() < deadline, f"{self._command[0]} does not show {pattern!r}:\n{self.screen()}"
 
     def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-L", self._socket, *arguments]
         done = subprocess.run(
-            ["tmux", "-L", self._socket, *arguments], capture_output=True, text=True, timeout=20, check=False
+            command, env=self._environment, capture_output=True, text=True, timeout=TMUX_SECONDS, check=False
         )
         assert done.returncode == 0, f"tmux {arguments[0]}: {done.stderr}"
         return done.stdout
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there and no zombie: it is not ours to wait for."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}

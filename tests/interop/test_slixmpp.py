@@ -20,6 +20,15 @@ def test_everybody_is_a_contact_with_a_name_and_a_group(server):
         }
 
 
+def test_who_is_added_while_all_are_online_is_there(server):
+    with Person(server, "alice") as alice:
+        server.command("user", "add", "frank@localhost", "--name", "Frank Foss")
+        server.command("alias", "add", "all@localhost", TEAM, "alice@localhost", "--name", "Everybody")
+        alice.knows("frank@localhost", "Frank Foss")
+        alice.knows("all@localhost", "Everybody")
+        alice.sees("all@localhost", "available")
+
+
 def test_people_and_the_alias_come_and_go(server):
     with Person(server, "alice") as alice:
         with Person(server, "bob", direct_tls=True) as bob:
@@ -120,7 +129,9 @@ def test_a_contact_is_found(server):
             return [(item["jid"], item["name"], item["title"], item["department"]) for item in items]
 
         assert find("head sal") == [("carol@localhost", "Carol Chen", "Head of Sales", "Sales")]
-        assert {jid for jid, *_ in find("sales")} == {f"{name}@localhost" for name in ("bob", "carol", "dan", "salesteam")}
+        assert {jid for jid, *_ in find("sales")} == {
+            f"{name}@localhost" for name in ("bob", "carol", "dan", "salesteam")
+        }
         assert find("5550 ali") == [("alice@localhost", "Alice Arden", "Head of Support", "Support")]
         assert find("nobody") == []
 
