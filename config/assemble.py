@@ -233,7 +233,9 @@ async def _set_on_signal(stop: trio.Event) -> None:
 def _certificate(settings: Settings, domains: Collection[str]) -> tls.Certificate:
     if settings.tls is not None:
         return tls.load(settings.tls.certificate, settings.tls.private_key)
-    return tls.ensure_self_signed(settings.data_dir / "tls", sorted(domains))
+    # COMPAT: libpurple compares the certificate with the address that it was told to connect to.
+    loopback = {endpoint.host for _, endpoint in settings.listeners()} & {"127.0.0.1", "::1"}
+    return tls.ensure_self_signed(settings.data_dir / "tls", sorted({*domains, *loopback}))
 
 
 def _pair(endpoint: Endpoint) -> tuple[str, int]:
