@@ -99,6 +99,7 @@ class Archiver(Worker):
 
     def _relay(self, command: m.Relay) -> None:
         self._directory.tell(command.address, command.message)
+        self._directory.tell(command.sender, m.Relayed())
 
     def _fetch_waiting(self, command: m.FetchWaiting) -> None:
         after = max(command.after, self._cursors.get(command.owner, 0))

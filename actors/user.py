@@ -145,7 +145,7 @@ class User(TrioActor):
             text = "too much waits to be written; try again"
             self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.RESOURCE_CONSTRAINT, text))
 
-    def _chat_archived(self, _: m.ChatArchived) -> None:
+    def _left_archiver(self, _: m.ChatArchived | m.Relayed) -> None:
         self._at_archiver = max(0, self._at_archiver - 1)
 
     def _chat_refused(self, event: m.ChatRefused) -> None:
@@ -165,10 +165,11 @@ class User(TrioActor):
             self._tell(iq.sender.full, m.RequestRefused.of_iq(iq, Condition.SERVICE_UNAVAILABLE))
 
     def _pass_on(self, address: str, message: Any) -> None:
-        if self._at_archiver:  # what finds its mailbox full is not history and may be lost, as on any network
-            self._tell_archiver(m.Relay(address, message))
-        else:
+        if not self._at_archiver:
             self._tell(address, message)
+        elif self._tell_archiver(m.Relay(address, message, self._address)):
+            self._at_archiver += 1  # what follows must not overtake this one either
+        # else its mailbox is full: what is not history may be lost, as on any network
 
     def _tell_archiver(self, message: Any) -> bool:
         try:
@@ -338,7 +339,8 @@ class User(TrioActor):
         m.CloseSession: _close_all,
         m.SendChat: _send_chat,
         m.AliasExpanded: _send_expanded,
-        m.ChatArchived: _chat_archived,
+        m.ChatArchived: _left_archiver,
+        m.Relayed: _left_archiver,
         m.ChatRefused: _chat_refused,
         m.SendIq: _send_iq,
         m.DeliverChat: _deliver_chat,

@@ -183,10 +183,18 @@ class ArchiveChat(msgspec.Struct, frozen=True):
 
 
 class Relay(msgspec.Struct, frozen=True):
-    """user -> archiver: tell this to that address, but not before what the archiver still holds (RFC 6120, 10.1)."""
+    """user -> archiver: tell this to that address, but not before what the archiver still holds (RFC 6120, 10.1).
+
+    `sender`: the account, which is told `Relayed`: until then what follows takes the same way.
+    """
 
     address: str
     message: msgspec.Struct
+    sender: str
+
+
+class Relayed(msgspec.Struct, frozen=True):
+    """archiver -> user: what was to be relayed is on its way."""
 
 
 class DeliverChat(msgspec.Struct, frozen=True):

@@ -134,7 +134,7 @@ class Stream(ABC):
                 self._closed_by_peer()
             elif self.state is State.OPENING:
                 self._opened(item)
-            else:
+            elif self.state is not State.CLOSING:  # there it crossed our goodbye
                 self._fail(StreamCondition.BAD_FORMAT, "the stream is open already")
         return self._take_events()
 

@@ -46,6 +46,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[object, str]
 def test_a_message_that_fails_at_the_recipient_concerns_its_sender_alone(poisoned):
     async def scene(stage: MemoryStage) -> None:
         alice, bob, carol = await stage.enter("alice"), await stage.enter("bob"), await stage.enter("carol")
+        await stage.settle(bob)  # what waited is fetched; from now on chats come one by one
         poisoned(delivery, "choose")
         await alice.says(bob.bare, POISON, stanza_id="m1")
         error = await alice.hears(is_error)
