@@ -67,7 +67,7 @@ class _Register:
 
     async def aliases(self, domain: str) -> dict[str, Contact]:
         """The aliases of one domain."""
-        return {contact.address: contact for contact in await self.contacts(domain) if contact.is_alias}
+        return {contact.address: contact for contact in await self.accounts.aliases(domain)}
 
     async def find(self, text: str, kind: ContactKind) -> Contact:
         """The member or alias at an address as it was typed."""

@@ -69,6 +69,9 @@ class Accounts(Protocol):
     async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
         """The whole directory of a domain, removed contacts that are still remembered included."""
 
+    async def aliases(self, domain: str) -> list[Contact]:
+        """The aliases of a domain; costs nothing for its members."""
+
     async def find(self, address: str) -> Contact | None:
         """One member or alias."""
 

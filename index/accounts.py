@@ -92,6 +92,11 @@ class SqliteAccounts:
 
         return await self._island.run(self._database.read, read)
 
+    async def aliases(self, domain: str) -> list[Contact]:
+        """See `engine.ports.Accounts.aliases`; in the order of change."""
+        rows = await self._fetch(_CONTACTS + "WHERE domain.name = ? AND kind = 'alias' ORDER BY changed", domain)
+        return [_contact(row) for row in rows]
+
     async def find(self, address: str) -> Contact | None:
         """See `engine.ports.Accounts.find`."""
         rows = await self._fetch(_CONTACTS + "WHERE address = ?", address)

@@ -128,6 +128,10 @@ class MemoryAccounts:
         mine = self._domains[domain]
         return [*sorted(mine.contacts.values(), key=lambda contact: contact.changed), *mine.removed.values()]
 
+    async def aliases(self, domain: str) -> list[Contact]:
+        """See `engine.ports.Accounts.aliases`."""
+        return [entry for entry in await self.contacts(domain) if isinstance(entry, Contact) and entry.is_alias]
+
     async def find(self, address: str) -> Contact | None:
         """See `engine.ports.Accounts.find`."""
         await self._reach_disk()
