@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format clean
+.PHONY: run test check format kill scale clean
 
 run: .venv/ready
 	$(BIN)/rookery demo
@@ -18,6 +18,14 @@ check: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The long forms of what `make test` does in short: a hundred times kill -9; ten thousand members.
+kill: .venv/ready
+	$(BIN)/python -m tests.faults.kill --rounds 100
+
+scale: .venv/ready
+	$(BIN)/python -m tests.scale.measure
+	$(BIN)/python -m tests.scale.commands
 
 # constraints.txt pins every version, so that two installs are the same.
 .venv/ready: pyproject.toml constraints.txt

@@ -28,15 +28,18 @@ class Client(Player):
     async def enter(cls, nursery: trio.Nursery, server: Server, jid: str, password: str) -> Self:
         """Connect, log in and bind this full JID; what comes is heard by a task of `nursery`."""
         tcp = await trio.open_tcp_stream("127.0.0.1", server.ports["xmpps"])
-        domain = jid.partition("/")[0].partition("@")[2]
-        line = SocketLine(trio.SSLStream(tcp, server.tls, server_hostname=domain, https_compatible=True))
+        line = SocketLine(trio.SSLStream(tcp, server.tls, server_hostname=server.name, https_compatible=True))
         client = cls(jid, line)
-        await client.opens()
-        nursery.start_soon(line.listen, client)
-        await client.logs_in(password)
-        await client.sends(BIND.format(jid.partition("/")[2]))
-        bound = await client.hears(lambda e: e.get("id") == "bind", "its resource")
-        assert bound.get("type") == "result", f"{jid}: not bound"
+        try:
+            await client.opens()
+            nursery.start_soon(line.listen, client)
+            await client.logs_in(password)
+            await client.sends(BIND.format(jid.partition("/")[2]))
+            bound = await client.hears(lambda e: e.get("id") == "bind", "its resource")
+            assert bound.get("type") == "result", f"{jid}: not bound"
+        except BaseException:
+            await line.close()
+            raise
         return client
 
     async def opens(self) -> None:
@@ -75,7 +78,9 @@ class Client(Player):
         """A roster push of this contact; its entry."""
 
         def item(element: Element) -> Element | None:
-            return element.find(f"{ROSTER}query/{ROSTER}item[@jid='{address}']") if element.get("type") == "set" else None
+            return (
+                element.find(f"{ROSTER}query/{ROSTER}item[@jid='{address}']") if element.get("type") == "set" else None
+            )
 
         found = item(await self.hears(lambda e: item(e) is not None, f"a push of {address}"))
         assert found is not None
@@ -90,11 +95,6 @@ class Client(Player):
 
 def _text(element: Element) -> str:
     return element.text or ""
-
-
-@cache
-def _trust(server: Server):
-    
 
 
 @cache

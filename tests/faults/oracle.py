@@ -6,6 +6,7 @@ It knows the rules from outside: who belongs to which alias, who was online when
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -83,7 +84,10 @@ class World(msgspec.Struct, frozen=True):
     def may_see(self, sent: Sent, session: str) -> bool:
         """Whether this session may be shown it at all."""
         account = bare(session)
-        is_meant = account in self.aliases.get(sent.to, {sent.to}) and session != sent.sender
+        if sent.to in self.aliases:  # the session that sent it has said it already
+            is_meant = account in self.aliases[sent.to] and session != sent.sender
+        else:
+            is_meant = account == sent.to
         return is_meant and is_one_domain(account, bare(sent.sender))
 
 
@@ -98,8 +102,8 @@ class Oracle:
         self.sightings: list[Sighting] = []
         self.seen: set[tuple[str, str]] = set()
         """Account and origin-id of everything with a body that was shown to whom it may be."""
-        self.faults: Counter[str] = Counter()
-        self.told: list[str] = []
+        self.told: dict[str, str] = {}
+        """Each fault in words -> its name, a key of `FAULTS`."""
         self._shown: defaultdict[tuple[str, str], dict[int, int]] = defaultdict(dict)
         """(session, sender's session) -> number of what was shown -> life, in order of its first time."""
         self._survivors: frozenset[str] = frozenset()
@@ -118,10 +122,11 @@ class Oracle:
             return  # of an earlier round
         if message.get("type") == "error":
             self.refused.add(sent.origin)
-            self._expect(by == sent.sender, "misplaced", f"{by} got the refusal of {sent}")
+            if by != sent.sender:
+                self._tell("misplaced", f"{by} got the refusal of {sent}")
             return
-        is_right = message.get("from") == sent.sender and self.world.may_see(sent, by)
-        self._expect(is_right, "misplaced", f"{by} was shown {sent}, from {message.get('from')}")
+        if message.get("from") != sent.sender or not self.world.may_see(sent, by):
+            self._tell("misplaced", f"{by} was shown {sent}, from {message.get('from')}")
         self._shown[by, sent.sender].setdefault(sent.number, self.life)
         if sent.body:
             self.seen.add((bare(by), sent.origin))
@@ -129,10 +134,10 @@ class Oracle:
 
     def _sighting(self, by: str, sent: Sent, message: Element) -> Sighting:
         marks = message.findall(STANZA_ID)
-        is_marked = len(marks) == 1 and [each.get("id") for each in message.findall(ORIGIN_ID)] == [sent.origin]
-        self._expect(is_marked, "mislabelled", f"{by} was shown {sent} with {len(marks)} stanza-ids")
-        is_whole = message.findtext(BODY) == sent.body
-        self._expect(is_whole, "misplaced", f"{by} was shown other words for {sent}")
+        if len(marks) != 1 or [each.get("id") for each in message.findall(ORIGIN_ID)] != [sent.origin]:
+            self._tell("mislabelled", f"{by} was shown {sent} with {len(marks)} stanza-ids")
+        if message.findtext(BODY) != sent.body:
+            self._tell("misplaced", f"{by} was shown other words for {sent}")
         mark = marks[0] if marks else message
         is_delayed = message.find(DELAY) is not None
         return Sighting(by, sent, mark.get("id", ""), mark.get("by", ""), is_delayed, self.life)
@@ -152,9 +157,9 @@ class Oracle:
         self._check(rows)
         kept = {row.origin for row in rows}
         for origin in self.due() - kept:
-            self._expect(False, "lost", f"sent again, and not in the archive: {self.sent[origin]}")
+            self._tell("lost", f"sent again, and not in the archive: {self.sent[origin]}")
         for owner, origin in waiting(rows) - self.seen:
-            self._expect(False, "lost", f"never shown to {owner}: {self.sent.get(origin)}")
+            self._tell("lost", f"never shown to {owner}: {self.sent.get(origin)}")
 
     def due(self) -> set[str]:
         """Origin-ids of what must be in the archive in the end."""
@@ -164,11 +169,16 @@ class Oracle:
         """Account and origin-id of what is in a history as received and was not shown to its owner yet."""
         return waiting(rows) - self.seen
 
+    def counts(self) -> Counter[str]:
+        """How many faults there are of each name."""
+        return Counter(self.told.values())
+
     def _check(self, rows: list[Row]) -> None:
         for row in rows:
             self._check_row(row)
         for (sender, origin), times in Counter((bare(row.sender), row.origin) for row in rows).items():
-            self._expect(times == 1, "doubled", f"{times} rows of {sender} with {origin}")
+            if times > 1:
+                self._tell("doubled", f"{times} rows of {sender} with {origin}")
         by_origin = {row.origin: row for row in rows}
         for sighting in self.sightings:
             self._check_sighting(sighting, by_origin.get(sighting.sent.origin))
@@ -178,25 +188,27 @@ class Oracle:
     def _check_row(self, row: Row) -> None:
         sent = self.sent.get(row.origin)
         if sent is None or (row.sender, row.to, row.body) != (sent.sender, sent.to, sent.body):
-            self._expect(False, "misplaced", f"{row} is not what was sent: {sent}")
+            self._tell("misplaced", f"{row} is not what was sent: {sent}")
             return
         expected = self.world.entries(sent, 0 if row.origin in self._survivors else 1)
         roles = dict(row.entries)
-        self._expect(len(roles) == len(row.entries), "doubled", f"more than one entry for an owner: {row}")
-        self._expect(roles.keys() >= expected.keys(), "lost", f"{row}, but should have {expected}")
-        is_theirs = all(expected.get(owner) == role for owner, role in row.entries)
-        self._expect(is_theirs and row.origin not in self.refused, "misplaced", f"{row}, but should have {expected}")
+        if len(roles) < len(row.entries):
+            self._tell("doubled", f"more than one entry for an owner: {row}")
+        if not roles.keys() >= expected.keys():
+            self._tell("lost", f"{row}, but should have {expected}")
+        if row.origin in self.refused or any(expected.get(owner) != role for owner, role in row.entries):
+            self._tell("misplaced", f"{row}, but should have {expected}")
 
     def _check_sighting(self, sighting: Sighting, row: Row | None) -> None:
         roles = dict(row.entries) if row is not None else {}
         sides = {roles.get(bare(sighting.sent.sender)), roles.get(bare(sighting.by))}
         if row is None or not sides <= {SENT, RECEIVED}:
-            self._expect(False, "lost", f"{sighting} was seen, the archive has {row}")
+            self._tell("lost", f"{sighting} was seen, the archive has {row}")
             return
         is_labelled = (sighting.stanza_id, sighting.stanza_id_by) == (f"{row.id:016x}", bare(sighting.by))
         has_waited = sighting.life == 1 and row.origin in self._survivors
-        is_right = is_labelled and sighting.is_delayed == has_waited
-        self._expect(is_right, "mislabelled", f"{sighting}, archive id {row.id:016x}, waited: {has_waited}")
+        if not is_labelled or sighting.is_delayed != has_waited:
+            self._tell("mislabelled", f"{sighting}, archive id {row.id:016x}, waited: {has_waited}")
 
     def _check_order_in_archive(self, rows: list[Row]) -> None:
         due: defaultdict[str, list[str]] = defaultdict(list)
@@ -206,29 +218,28 @@ class Oracle:
         for row in rows:
             kept[row.sender].append(row.origin)
         for sender, origins in kept.items():
-            is_kept = due[sender][: len(origins)] == origins
-            self._expect(is_kept, "reordered", f"the archive has the messages of {sender} as {origins}")
+            if due[sender][: len(origins)] != origins:
+                self._tell("reordered", f"the archive has the messages of {sender} as {origins}")
 
     def _check_order_at_clients(self) -> None:
+        by_sender: defaultdict[str, list[Sent]] = defaultdict(list)
+        for sent in self.sent.values():
+            if sent.body and sent.origin not in self.refused:
+                by_sender[sent.sender].append(sent)
         for (by, sender), shown in self._shown.items():
             numbers = list(shown)
-            self._expect(numbers == sorted(numbers), "reordered", f"{by} was shown those of {sender} as {numbers}")
-            first_life = [number for number, life in shown.items() if life == 0]
-            meant = {
-                sent.number
-                for sent in self._sent_by(sender)
-                if sent.body and sent.origin not in self.refused and self.world.may_see(sent, by)
-            }
-            gaps = {number for number in meant if number < max(first_life, default=0)} - set(first_life)
-            self._expect(not gaps, "reordered", f"{by} was not shown {gaps} of {sender}, but later ones")
+            if turns := [(one, other) for one, other in pairwise(numbers) if one > other]:
+                bodies = {sent.number: sent.body for sent in self.sent.values() if sent.sender == sender}
+                seen = [(number, shown[number], bodies[number]) for turn in turns for number in turn]
+                self._tell("reordered", f"{by} was shown those of {sender} as (number, life, body) {seen}")
+            newest = max((number for number, life in shown.items() if life == 0), default=0)
+            earlier = [sent for sent in by_sender[sender] if sent.number < newest and self.world.may_see(sent, by)]
+            gaps = [sent.number for sent in earlier if shown.get(sent.number) != 0]
+            if gaps:
+                self._tell("reordered", f"{by} was not shown {gaps} of {sender}, but {newest}")
 
-    def _sent_by(self, session: str) -> list[Sent]:
-        return [sent for sent in self.sent.values() if sent.sender == session]
-
-    def _expect(self, is_so: bool, fault: str, text: str) -> None:
-        if not is_so and f"{fault}: {text}" not in self.told:
-            self.faults[fault] += 1
-            self.told.append(f"{fault}: {text}")
+    def _tell(self, fault: str, text: str) -> None:
+        self.told.setdefault(text, fault)
 
 
 def waiting(rows: Iterable[Row]) -> set[tuple[str, str]]:

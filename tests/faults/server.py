@@ -6,12 +6,13 @@ import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import trio
 
 ROOT = Path(__file__).parent.parent.parent
 ROOKERY = (sys.executable, "-c", "from config.cli import main; main()")
+READY = b"\nrookery ready"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 COMMAND_SECONDS = 600.0
@@ -37,13 +38,19 @@ class Server:
     Args:
         folder: for configuration, data and log; made if it is not there.
         domains: that it serves.
+
+    Attributes:
+        name: in its certificate; domains that are added later may not be there.
+        serving: the command that runs it.
     """
 
     def __init__(self, folder: Path, *domains: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.name = domains[0]
         self.config = folder / "rookery.toml"
         self.data = folder / "data"
         self.log = folder / "server.log"
+        self.serving: tuple[str, ...] = ("--config", str(self.config), "serve")
         self.ports: dict[str, int] = {}
         self._process: trio.Process | None = None
         self.config.write_text(CONFIGURATION.format(", ".join(f'"{domain}"' for domain in domains)))
@@ -69,20 +76,20 @@ class Server:
         """Begin to start."""
         with self.log.open("ab") as log:
             self._process = await trio.lowlevel.open_process(
-                [*ROOKERY, "--config", str(self.config), "serve"], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
+                [*ROOKERY, *self.serving], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
             )
 
     async def start(self) -> None:
         """Start, and wait until every listener is open."""
         await self.launch()
         assert self.process.stdout is not None
-        said = b""
+        said = b"\n"
         with trio.fail_after(START_SECONDS):
-            while not said.endswith(b"\n"):
+            while not (said.endswith(b"\n") and READY in said):
                 more = await self.process.stdout.receive_some()
                 assert more, f"the server did not start:\n{self.log.read_text()[-4000:]}"
                 said += more
-        words = said.decode().strip().removeprefix("rookery ready: ").split(", ")
+        words = said.partition(READY)[2].decode().strip(": \n").split(", ")
         self.ports = {name: int(address.rpartition(":")[2]) for name, address in map(str.split, words)}
 
     async def kill(self) -> None:
@@ -131,9 +138,9 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    async def __aenter__(self) -> "Server":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
-    async def __aexit__(self, *_: Any) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
