@@ -11,7 +11,7 @@ import msgspec
 
 from engine.contacts import Contact, PersonalContact, RemovedContact
 from engine.errors import StreamCondition
-from engine.messages import Chat, Photo
+from engine.messages import Chat, Conversation, HistoryPage, HistoryQuery, Kept, Photo
 
 
 class StorageUnavailable(Exception):  # noqa: N818 -- a state of the world, not a fault of the program
@@ -58,6 +58,54 @@ class Archive(Protocol):
 
     async def problems(self) -> list[str]:
         """Check everything (SQLite's own check and the invariants of the tables); one line for each fault, naming the row."""
+
+
+class UnknownMessage(Exception):  # noqa: N818 -- a state of the world, not a fault of the program
+    """A query names an archive id that is not in the history that it asks about."""
+
+
+class Histories(Protocol):
+    """Reads the archive, one owner at a time; no read delays a commit."""
+
+    async def page(self, query: HistoryQuery) -> HistoryPage:
+        """One page; `query.text` is not looked at, see `HistorySearch`. The same effort at every depth.
+
+        Raises:
+            UnknownMessage: `after`, `before` or one of `ids` is not in this history.
+        """
+
+    async def count(self, query: HistoryQuery) -> int:
+        """How many messages there are, whatever the limit of the query."""
+
+    async def bounds(self, owner: str) -> tuple[Kept, Kept] | None:
+        """The oldest and the newest message; None: an empty history."""
+
+    async def conversations(self, owner: str, before: int | None, limit: int) -> list[Conversation]:
+        """The most recent conversations whose newest message is before this archive id; the newest first."""
+
+
+class HistorySearch(Protocol):
+    """Finds messages in histories by words."""
+
+    async def find(self, query: HistoryQuery) -> tuple[Sequence[int], bool]:
+        """Archive ids of one page of what `query.owner` sent or received, oldest first; and whether it is complete.
+
+        Each word of `query.text` must begin a word of the body; case, accents and width do not matter. `ids` is not looked at.
+        """
+
+    async def add(self, messages: Sequence["Indexed"]) -> None:
+        """Take messages in, in the order of their ids; they are found when this returns."""
+
+    async def newest(self) -> int:
+        """Everything up to this archive id is in the index."""
+
+
+class Indexed(msgspec.Struct, frozen=True):
+    """What the history search knows of a message. `sides`: owner and peer of each history that it is in."""
+
+    id: int
+    body: str
+    sides: tuple[tuple[str, str], ...]
 
 
 class Accounts(Protocol):

@@ -1,0 +1,83 @@
+"""What is said, and what an answer needs to find back: the values that the messages carry."""
+
+from typing import Literal
+
+import msgspec
+
+from engine.jid import Jid
+
+ChatKind = Literal["chat", "normal", "headline", "groupchat", "error"]
+IqKind = Literal["get", "set", "result", "error"]
+StanzaKind = Literal["message", "presence", "iq"]
+
+
+class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
+    """One message. Compared by identity: renderings are cached for as long as it lives.
+
+    Attributes:
+        sender: full JID of the session that sent it.
+        to: as addressed: a person (bare or full JID) or an alias.
+        kind: RFC 6121, 5.2.2.
+        stanza_id: the sender's ``id`` attribute; empty when there was none.
+        origin_id: XEP-0359; a resend with the same one is the same message. Empty when there was none.
+        language: ``xml:lang``; empty when there was none.
+        body: the text, for search and webmail; empty for a message without one.
+        payload: all children that pass, the body included.
+        is_lasting: has a body or changes what was said (a correction, retraction, reaction, receipt, marker): archived.
+        via: the alias it was sent to, on its way to the members.
+        id: archive id, microseconds since 1970 that never go back; 0 before it is on disk. The ``stanza-id`` is `id_text`.
+        is_delayed: waited in the archive; shown with the time of `id` (XEP-0203).
+    """
+
+    sender: Jid
+    to: Jid
+    kind: ChatKind = "chat"
+    stanza_id: str = ""
+    origin_id: str = ""
+    language: str = ""
+    body: str = ""
+    payload: str = ""
+    is_lasting: bool = False
+    via: Jid | None = None
+    id: int = 0
+    is_delayed: bool = False
+
+    @property
+    def id_text(self) -> str:
+        """The archive id as it is written everywhere: 16 hexadecimal digits, which sort as the numbers do."""
+        return f"{self.id:016x}"
+
+
+class Iq(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """A request or an answer between two sessions, passed on as it is (RFC 6121, 8.5)."""
+
+    sender: Jid
+    to: Jid
+    kind: IqKind
+    stanza_id: str
+    payload: str
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What an answer needs to find back to its question.
+
+    Attributes:
+        session: full JID of the session that asks.
+        id: the stanza's id.
+        to: as addressed; empty when the request had none.
+        name: ``{namespace}name`` of the request's child.
+        kind: of the stanza; an answer to an IQ is a result or an error.
+    """
+
+    session: Jid
+    id: str
+    to: str = ""
+    name: str = ""
+    kind: StanzaKind = "iq"
+
+
+class Photo(msgspec.Struct, frozen=True):
+    """A user's own picture. `media_type`: such as ``image/png``."""
+
+    media_type: str
+    data: bytes
