@@ -200,11 +200,24 @@ class ContactSearch(Protocol):
         """The index again, from nothing."""
 
 
+class Burst(msgspec.Struct, frozen=True):
+    """What the client is told of one event: so many stanzas, one after the other."""
+
+    data: bytes
+    count: int
+
+
 class Wire(Protocol):
     """A client's end, attached to a session. Calls come from the session's handler, never from another thread."""
 
     def deliver(self, event: msgspec.Struct) -> None:
         """Render the event and have it written at the end of this turn."""
+
+    def render(self, event: msgspec.Struct) -> Burst | None:
+        """The event as this client is told of it; None: it is told nothing."""
+
+    def write(self, burst: Burst) -> None:
+        """Have it written at the end of this turn."""
 
     def close(self, condition: StreamCondition | None, text: str) -> None:
         """Say goodbye and close."""

@@ -28,6 +28,7 @@ from actors.seat import describe
 from engine import messages as m
 from engine.errors import Condition, StreamCondition
 from engine.limits import CLOSE_SECONDS, LIVENESS_SECONDS, LOGIN_SECONDS, OUTPUT_BYTES, PING_AFTER_SECONDS
+from engine.ports import Burst
 from engine.xmpp import stream_events as events
 from engine.xmpp.client import XmppClient
 from engine.xmpp.features.ping import PING
@@ -186,9 +187,18 @@ class Connection:
         if answer is not None:
             answer(self, event)
         elif self._client is not None and self._stream.state is State.READY:
-            data = self._client.render(event)
-            if data is not None:
-                self._write(data)
+            burst = self._client.render(event)
+            if burst is not None:
+                self.write(burst)
+
+    def render(self, event: msgspec.Struct) -> Burst | None:
+        """The event as this client is told of it."""
+        return None if self._client is None else self._client.render(event)
+
+    def write(self, burst: Burst) -> None:
+        """Have it written at the end of this turn."""
+        self._stream.send_burst(burst)
+        self._count_unflushed(len(burst.data))
 
     def close(self, condition: StreamCondition | None, text: str) -> None:
         """Say goodbye and close. The session ends by itself and is told nothing more."""
@@ -234,8 +244,11 @@ class Connection:
 
     def _write(self, stanza: str | bytes) -> None:
         self._stream.send(stanza)
+        self._count_unflushed(len(stanza))
+
+    def _count_unflushed(self, count: int) -> None:
         self._flush_later()
-        self._unflushed += len(stanza)
+        self._unflushed += count
         if self._unflushed > FLUSH_BYTES:
             self.flush()
 

@@ -21,6 +21,7 @@ from engine import messages as m
 from engine.errors import Condition, Refusal
 from engine.jid import Jid, JidError
 from engine.messages import IqKind, Request, StanzaKind, SubscriptionKind
+from engine.ports import Burst
 from engine.xmpp import stanzas
 from engine.xmpp.mux import Asked, Mux, Outcome, Place, Recipient, Reply
 from engine.xmpp.xml import CLIENT, BadXmlError, Element, render
@@ -70,9 +71,9 @@ class XmppClient:
         except BadXmlError as error:
             return self._refuse(element, Condition.BAD_REQUEST, str(error))
 
-    def render(self, event: Any) -> bytes | None:
+    def render(self, event: Any) -> Burst | None:
         """What the client is told of an event of its session; None when that is nothing."""
-        return self._mux.events[type(event)](event, self._recipient)
+        return self._mux.render(event, self._recipient)
 
     # -- where ---------------------------------------------------------------------------------------------------------
 

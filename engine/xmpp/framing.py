@@ -15,7 +15,8 @@ from typing import Final, Protocol
 import msgspec
 
 from engine.errors import StreamCondition
-from engine.xmpp.parser import Closing, Opening, Parser
+from engine.ports import Burst
+from engine.xmpp.parser import Closing, Opening, Parser, split
 from engine.xmpp.xml import CLIENT, STREAMS, E, Element, StreamError, end_tag, serialise, standalone, start_tag
 
 FRAMING: Final = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -67,6 +68,9 @@ class Framing(Protocol):
     def stanza(self, xml: str | bytes) -> bytes:
         """One rendered element (`serialise`) as it goes to the transport."""
 
+    def burst(self, burst: Burst) -> list[bytes]:
+        """Rendered elements as they go to the transport."""
+
     def closing(self) -> bytes:
         """The end of this side's stream."""
 
@@ -115,6 +119,10 @@ class TcpFraming:
     def stanza(self, xml: str | bytes) -> bytes:
         """One rendered element."""
         return xml if isinstance(xml, bytes) else xml.encode()
+
+    def burst(self, burst: Burst) -> list[bytes]:
+        """Rendered elements."""
+        return [burst.data]
 
     def closing(self) -> bytes:
         """The end of this side's stream."""
@@ -181,6 +189,10 @@ class WebSocketFraming:
     def stanza(self, xml: str | bytes) -> bytes:
         """One rendered element."""
         return standalone(xml.decode() if isinstance(xml, bytes) else xml).encode()
+
+    def burst(self, burst: Burst) -> list[bytes]:
+        """Rendered elements, a message for each (section 3.3.3)."""
+        return [self.stanza(xml) for xml in (split(burst.data) if burst.count > 1 else (burst.data,))]
 
     def closing(self) -> bytes:
         """The end of this side's stream."""

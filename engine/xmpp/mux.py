@@ -20,6 +20,7 @@ import msgspec
 from engine.errors import Condition
 from engine.jid import Jid
 from engine.messages import IqKind, Request
+from engine.ports import Burst
 from engine.xmpp.shapes import Identity, Listing
 from engine.xmpp.stanzas import refusal
 from engine.xmpp.xml import Element, escape_attribute
@@ -91,7 +92,9 @@ Outcome = msgspec.Struct
 
 Handler = Callable[[Asked], Iterable[Outcome]]
 Key = tuple[Place, IqKind, str]
-EventRenderer = Callable[[Any, Recipient], bytes | None]
+EventRenderer = Callable[[Any, Recipient], bytes | Burst | None]
+"""What an event is to a client: one stanza, several (`Burst`), or nothing."""
+
 Nonza = Callable[[Element, Jid, float], Iterable[Outcome]]
 
 
@@ -141,6 +144,11 @@ class Mux:
         self.listings: Final = {place: self._list(place) for place in Place}
         self.offers: Final = tuple(offer(self) for feature in features for offer in feature.offers)
 
+    def render(self, event: Any, recipient: Recipient) -> Burst | None:
+        """What a client is told of an event of its session; None when that is nothing."""
+        rendered = self.events[type(event)](event, recipient)
+        return Burst(rendered, 1) if isinstance(rendered, bytes) else rendered
+
     def ask(self, asked: Asked) -> list[Outcome]:
         """What follows from a request that the server answers itself."""
         handler = self.handlers.get((asked.place, asked.kind, asked.request.name))
@@ -159,7 +167,7 @@ class Mux:
         names = {name for feature in self.features for name in feature.advertises.get(place, ())}
         return Listing(tuple(identities), tuple(sorted(names)))
 
-    def _answer(self, event: Any, recipient: Recipient) -> bytes | None:
+    def _answer(self, event: Any, recipient: Recipient) -> bytes | Burst | None:
         render = self.answers.get((type(event), event.request.name))
         return None if render is None else render(event, recipient)
 

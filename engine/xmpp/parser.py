@@ -18,6 +18,7 @@ Size of a stanza: its bytes up to its end tag. Size of a token: the bytes of one
 """
 
 from collections import deque
+from itertools import pairwise
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
 
@@ -381,3 +382,27 @@ def _attribute_name(key: str) -> str:
         return key
     namespace, name, *_ = key.split(" ")
     return f"xml:{name}" if namespace == XML else f"{{{namespace}}}{name}"
+
+
+def split(data: bytes) -> list[bytes]:
+    """Rendered elements, one after the other, each for itself."""
+    parser = expat.ParserCreate()
+    depth = 0
+    starts: list[int] = []
+
+    def start(_name: str, _attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth == 2:
+            starts.append(parser.CurrentByteIndex - len(_AROUND))
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.Parse(b"".join((_AROUND, data, b"</a>")), True)
+    return [data[one:other] for one, other in pairwise([*starts, len(data)])]
+
+
+_AROUND: Final = b"<a>"

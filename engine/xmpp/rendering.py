@@ -13,6 +13,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from engine import messages as m
+from engine.ports import Burst
 from engine.presence import Presence, PresenceChange
 from engine.xmpp import shapes, stanzas
 from engine.xmpp.mux import EventRenderer, Feature, Recipient
@@ -113,9 +114,10 @@ class Renderer:
 
     # -- presence ------------------------------------------------------------------------------------------------------
 
-    def presence(self, event: m.PresenceSeen, recipient: Recipient) -> bytes:
+    def presence(self, event: m.PresenceSeen, recipient: Recipient) -> Burst:
         """The changes of one tick."""
-        return recipient.bare.join(self._broadcasts.get(event, self._broadcast_parts))
+        parts = self._broadcasts.get(event, self._broadcast_parts)
+        return Burst(recipient.bare.join(parts), len(parts) - 1)
 
     def _broadcast_parts(self, event: m.PresenceSeen) -> Parts:
         parts: Parts = [b""]

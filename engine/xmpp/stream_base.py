@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.errors import StreamCondition
 from engine.limits import PRE_LOGIN_BYTES, PRE_LOGIN_STANZA_BYTES
+from engine.ports import Burst
 from engine.xmpp.framing import Framing, Header, TcpFraming
 from engine.xmpp.parser import Closing
 from engine.xmpp.stream_elements import stream_error
@@ -89,9 +90,16 @@ class Stream(ABC):
     # -- driven by the session -----------------------------------------------------------------------------------------
 
     def send(self, xml: str | bytes) -> None:
-        """Write one rendered stanza (namespace ``jabber:client``); dropped once the stream has ended."""
+        """Write one rendered element (namespace ``jabber:client``); dropped once the stream has ended."""
         if self.state is State.READY:
             self._output.append(self._framing.stanza(xml))
+        elif self.state not in ENDED:
+            raise RuntimeError("no session is bound to the stream")
+
+    def send_burst(self, burst: Burst) -> None:
+        """Write rendered stanzas, as `send` does one."""
+        if self.state is State.READY:
+            self._output += self._framing.burst(burst)
         elif self.state not in ENDED:
             raise RuntimeError("no session is bound to the stream")
 

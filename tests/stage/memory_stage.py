@@ -16,7 +16,7 @@ from engine.contacts import Contact, ContactList, RemovedContact
 from engine.errors import StreamCondition
 from engine.jid import Jid
 from engine.limits import Limits
-from engine.ports import StorageUnavailable
+from engine.ports import Burst, StorageUnavailable
 from engine.xmpp.client import XmppClient
 from engine.xmpp.features import build_mux
 from engine.xmpp.mux import Mux, Reply, Software
@@ -76,7 +76,16 @@ class MemoryLine:
         if isinstance(event, m.SessionOpened):
             self.opened.set()
         elif not self._is_closed:
-            self.player.hear(self._client.render(event) or b"")
+            burst = self.render(event)
+            if burst is not None:
+                self.write(burst)
+
+    def render(self, event: msgspec.Struct) -> Burst | None:
+        return self._client.render(event)
+
+    def write(self, burst: Burst) -> None:
+        if not self._is_closed:
+            self.player.hear(burst.data)
 
     def close_stream(self, condition: StreamCondition | None) -> None:
         self._is_closed = True
@@ -93,6 +102,12 @@ class MemoryWire:
 
     def deliver(self, event: msgspec.Struct) -> None:
         self._line.deliver(event)
+
+    def render(self, event: msgspec.Struct) -> Burst | None:
+        return self._line.render(event)
+
+    def write(self, burst: Burst) -> None:
+        self._line.write(burst)
 
     def close(self, condition: StreamCondition | None, text: str) -> None:
         self._line.close_stream(condition)

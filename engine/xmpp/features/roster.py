@@ -23,6 +23,7 @@ from engine.contacts import Contact, PersonalContact, RemovedContact, RosterVers
 from engine.errors import Condition
 from engine.jid import Jid, JidError
 from engine.limits import NAME_CHARACTERS, ROSTER_GROUPS
+from engine.ports import Burst
 from engine.xmpp.mux import Asked, Feature, Mux, Outcome, Place, Recipient, Reply
 from engine.xmpp.patterns import SLOT, pattern
 from engine.xmpp.stanzas import refusal, result
@@ -104,18 +105,19 @@ class RosterRenderer:
         self._lists: dict[str, RenderedList] = {}
         self._push_ids = count(1)
 
-    def fetched(self, event: m.RosterFetched, recipient: Recipient) -> bytes:
+    def fetched(self, event: m.RosterFetched, recipient: Recipient) -> bytes | Burst:
         """The answer to a request for the roster."""
         if event.contacts is None:
             pushes = self._pushes(event.changes, event.personal, event.version, recipient)
-            return result(event.request) + pushes
+            return Burst(result(event.request) + b"".join(pushes), len(pushes) + 1)
         own = {entry.address: entry for entry in event.personal}
         head, tail = _split(_LIST, event.version, event.request.id, recipient)
         return b"".join((head, *self._roster_of(recipient.jid.bare, event.contacts, own), tail))
 
-    def changed(self, event: m.RosterChanged, recipient: Recipient) -> bytes | None:
+    def changed(self, event: m.RosterChanged, recipient: Recipient) -> Burst | None:
         """What changed, one push for each entry (2.1.6)."""
-        return self._pushes(event.changes, event.personal, event.version, recipient) or None
+        pushes = self._pushes(event.changes, event.personal, event.version, recipient)
+        return Burst(b"".join(pushes), len(pushes)) if pushes else None
 
     def _roster_of(
         self, owner: str, contacts: tuple[Contact, ...], own: Mapping[str, PersonalContact]
@@ -155,7 +157,7 @@ class RosterRenderer:
         personal: Sequence[PersonalContact],
         version: str,
         recipient: Recipient,
-    ) -> bytes:
+    ) -> list[bytes]:
         own = {entry.address: entry for entry in personal}
         shown = [change for change in changes if change.address != recipient.jid.bare]
         pushes: list[bytes] = []
@@ -164,8 +166,8 @@ class RosterRenderer:
             newest = max(newest, change.changed)
             reached = version if change is shown[-1] else str(RosterVersion(newest, 0))
             head, tail = _split(_PUSH, reached, f"push-{next(self._push_ids)}", recipient)
-            pushes += (head, self._pushed_entry(change, own), tail)
-        return b"".join(pushes)
+            pushes.append(b"".join((head, self._pushed_entry(change, own), tail)))
+        return pushes
 
     def _pushed_entry(self, change: Contact | RemovedContact, own: Mapping[str, PersonalContact]) -> bytes:
         if not isinstance(change, Contact):

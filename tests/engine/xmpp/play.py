@@ -6,7 +6,7 @@ from engine.messages import Request
 from engine.xmpp.client import XmppClient
 from engine.xmpp.features import build_mux
 from engine.xmpp.mux import Mux, Reply, Software
-from engine.xmpp.parser import Parser
+from engine.xmpp.parser import Parser, split
 from engine.xmpp.rendering import Renderer
 from engine.xmpp.xml import CLIENT, Element
 
@@ -88,9 +88,19 @@ def raw_reply(client: XmppClient, text: str) -> bytes:
 
 def told(client: XmppClient, event) -> Element:
     """The one stanza that the client gets for an event."""
-    data = client.render(event)
-    assert data is not None
-    return xml(data)
+    burst = client.render(event)
+    assert burst is not None
+    assert burst.count == 1
+    return xml(burst.data)
+
+
+def rendered(client: XmppClient, event) -> bytes:
+    """All that the client gets for an event, as it counts itself."""
+    burst = client.render(event)
+    if burst is None:
+        return b""
+    assert len(split(burst.data)) == burst.count
+    return burst.data
 
 
 def error(

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.errors import StreamCondition
+from engine.ports import Burst
 from engine.xmpp.framing import FRAMING, Header, TcpFraming, WebSocketFraming
 from engine.xmpp.parser import Closing
 from engine.xmpp.stream import ClientStream
@@ -165,3 +166,17 @@ def test_an_element_before_open_and_a_second_open():
     stream = WebSocketHarness().stream
     stream.receive_data(OPEN)
     assert stream.receive_data(OPEN)[0].condition is StreamCondition.BAD_FORMAT
+
+
+def test_a_burst_is_a_frame_for_each_stanza():
+    one, other = (
+        b"<presence from='a'><c xmlns='x' a='&gt;'/></presence>",
+        b"<message><body>&lt;b/&gt; \xe2\x82\xac</body></message>",
+    )
+    framing = WebSocketFraming(1_000)
+    assert framing.burst(Burst(one + other + one, 3)) == [
+        framing.stanza(one),
+        framing.stanza(other),
+        framing.stanza(one),
+    ]
+    assert TcpFraming(1_000).burst(Burst(one + other, 2)) == [one + other]

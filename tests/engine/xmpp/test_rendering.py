@@ -16,7 +16,7 @@ from engine.xmpp.mux import Recipient
 from engine.xmpp.patterns import HERE, SLOT, Recent
 from engine.xmpp.rendering import CHATS_KEPT, Renderer
 from engine.xmpp.xml import is_allowed_text
-from tests.engine.xmpp.play import ALICE, BOB, TEAM, elements, error, make_client, make_mux, told, xml
+from tests.engine.xmpp.play import ALICE, BOB, TEAM, elements, error, make_client, make_mux, rendered, told, xml
 
 MUX = make_mux()
 
@@ -143,12 +143,12 @@ def test_presence(alice, change, expected):
 def test_a_tick_of_presence_is_rendered_once(alice):
     changes = tuple(PresenceChange(Jid(f"u{i}@example.com", "r"), Presence()) for i in range(3))
     seen = m.PresenceSeen(changes)
-    assert [p.get("from") for p in elements(alice.render(seen))] == [change.jid.full for change in changes]
+    assert [p.get("from") for p in elements(rendered(alice, seen))] == [change.jid.full for change in changes]
     carol = make_client(Jid("carol@example.com", "r"), MUX)
-    assert alice.render(seen).replace(b"alice@", b"carol@") == carol.render(seen)
+    assert rendered(alice, seen).replace(b"alice@", b"carol@") == rendered(carol, seen)
     renderer = Renderer()
     recipient = Recipient(ALICE, MUX)
-    assert renderer.presence(seen, recipient) == alice.render(seen)
+    assert renderer.presence(seen, recipient).data == rendered(alice, seen)
     assert len(renderer._presences) == 3
     assert renderer._broadcasts.get(seen, pytest.fail) is renderer._broadcasts.get(seen, pytest.fail)
 

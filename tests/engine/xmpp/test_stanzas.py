@@ -12,7 +12,20 @@ from engine.limits import PRESENCE_BYTES
 from engine.presence import Presence
 from engine.xmpp.mux import Reply
 from engine.xmpp.xml import CLIENT, Element, is_allowed_text
-from tests.engine.xmpp.play import ALICE, BOB, NOW, elements, error, make_client, make_mux, raw_reply, reply, send, xml
+from tests.engine.xmpp.play import (
+    ALICE,
+    BOB,
+    NOW,
+    elements,
+    error,
+    make_client,
+    make_mux,
+    raw_reply,
+    rendered,
+    reply,
+    send,
+    xml,
+)
 
 MUX = make_mux()
 
@@ -178,7 +191,7 @@ def test_elsewhere_looks_like_a_name_that_does_not_exist(alice, address):
     refused = m.RequestRefused.of_chat(
         send(alice, f"<message to='{here}' id='1'><body>x</body></message>").chat, Condition.SERVICE_UNAVAILABLE
     )
-    expected = alice.render(refused).replace(here.encode(), address.encode())
+    expected = rendered(alice, refused).replace(here.encode(), address.encode())
     assert raw_reply(alice, f"<message to='{address}' id='1'><body>x</body></message>") == expected
     assert alice.receive(xml(f"<message to='{address}' id='1' type='error'><body>x</body></message>"), NOW) == []
 
@@ -198,14 +211,14 @@ def test_requests_elsewhere_look_like_requests_to_nobody(alice, query):
             m.FetchContact: lambda command: m.ContactFetched(command.request, None),
             m.FetchCard: lambda command: m.RequestRefused(command.request, Condition.SERVICE_UNAVAILABLE),
         }
-        here = outcome.data if isinstance(outcome, Reply) else alice.render(answers[type(outcome)](outcome))
+        here = outcome.data if isinstance(outcome, Reply) else rendered(alice, answers[type(outcome)](outcome))
         there = raw_reply(alice, f"<iq type='{kind}' id='1' to='nobody@other.example'>{query}</iq>")
         assert here.replace(b"nobody@example.com", b"nobody@other.example") == there
 
 
 def test_a_session_that_is_gone_looks_like_one_elsewhere(alice):
     passed = send(alice, "<iq type='get' id='1' to='bob@example.com/gone'><ping xmlns='urn:xmpp:ping'/></iq>")
-    here = alice.render(m.RequestRefused.of_iq(passed.iq, Condition.SERVICE_UNAVAILABLE))
+    here = rendered(alice, m.RequestRefused.of_iq(passed.iq, Condition.SERVICE_UNAVAILABLE))
     there = raw_reply(alice, "<iq type='get' id='1' to='bob@other.example/gone'><ping xmlns='urn:xmpp:ping'/></iq>")
     assert here.replace(b"bob@example.com", b"bob@other.example") == there
 
@@ -438,6 +451,6 @@ def test_what_passes_arrives_as_it_was_said(children, text):
     (outcome,) = make_client(ALICE, MUX).receive(stanza, NOW)
     if isinstance(outcome, Reply):  # it has a name that cannot be written
         return
-    (arrived,) = elements(make_client(BOB, MUX).render(m.DeliverChat(outcome.chat)))
+    (arrived,) = elements(rendered(make_client(BOB, MUX), m.DeliverChat(outcome.chat)))
     assert arrived.children == stanza.children
     assert arrived.get("id") == text

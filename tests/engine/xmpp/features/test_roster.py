@@ -16,6 +16,7 @@ from tests.engine.xmpp.play import (
     error,
     make_client,
     make_mux,
+    rendered,
     reply,
     request,
     send,
@@ -38,7 +39,7 @@ def alice():
 
 
 def pushes(client, event):
-    return [strip(push) for push in elements(client.render(event) or b"")]
+    return [strip(push) for push in elements(rendered(client, event))]
 
 
 def items(push):
