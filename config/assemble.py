@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib import metadata
@@ -35,7 +35,7 @@ from engine.xmpp.features import build_mux
 from engine.xmpp.mux import Software
 from engine.xmpp.rendering import Renderer
 from engine.xmpp.stream_events import StreamOptions
-from gateways import control, tls, web, xmpp_tcp, xmpp_websocket
+from gateways import control, host_meta, tls, web, xmpp_tcp, xmpp_websocket
 from gateways.listener import CloseGateway
 from gateways.reception import Reception
 from gateways.xmpp_tcp import Encryption
@@ -177,11 +177,18 @@ class _Server:
             web_encryption = None
             if settings.web.tls:
                 web_encryption = Encryption(tls.server_context(self._certificate), self._certificate.end_point)
-            routes = {xmpp_websocket.PATH: xmpp_websocket.route(reception, self._options, web_encryption)}
             addresses = [_pair(settings.web.listen)]
+            routes = self._routes(web_encryption)
             opened.append(("web", await nursery.start(web.serve, reception, addresses, routes, web_encryption)))
         self._gateways = [listening.gateway for _, listening in opened]
         return [f"{name} {address}" for name, listening in opened for address in listening.addresses]
+
+    def _routes(self, encryption: Encryption | None) -> Mapping[str, web.Route]:
+        settings = self._settings.web
+        socket = xmpp_websocket.route(
+            self._reception, self._options, encryption, allowed_origins=settings.allowed_origins
+        )
+        return {xmpp_websocket.PATH: socket, **host_meta.routes(self._directory.domains, settings.url)}
 
     def _describe(self, alias: str) -> str:
         contact = self._directory.contact(alias.rpartition("@")[2], alias)

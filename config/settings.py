@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -80,10 +81,19 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``[web]``. `listen`: None: no web server."""
+    """``[web]``.
+
+    Attributes:
+        listen: None: no web server.
+        tls: with the certificate of ``[tls]``.
+        url: under which clients reach it; empty: by the host that they ask for.
+        allowed_origins: of pages on other hosts that may open the web socket.
+    """
 
     listen: Endpoint | None
     tls: bool
+    url: str
+    allowed_origins: tuple[str, ...]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +189,7 @@ class _Reader:
                 tls=self.tls_mode(xmpp["tls"]),
             ),
             tls=self.tls(top["tls"]) if "tls" in table else None,
-            web=WebSettings(listen=self.web_listen(web["listen"]), tls=self.boolean("web.tls", web["tls"])),
+            web=self.web(web),
             limits=Limits(**{name: self.limit(name, value) for name, value in limits.items()}),
         )
 
@@ -239,8 +249,26 @@ class _Reader:
                 paths[key] = self.path(f"tls.{key}", table[key])
         return TlsSettings(certificate=paths["certificate"], private_key=paths["private_key"])
 
-    def web_listen(self, value: Any) -> Endpoint | None:
-        return None if value == "" else self.endpoint("web.listen", value)
+    def web(self, table: Table) -> WebSettings:
+        return WebSettings(
+            listen=None if table["listen"] == "" else self.endpoint("web.listen", table["listen"]),
+            tls=self.boolean("web.tls", table["tls"]),
+            url="" if table["url"] == "" else self.origin("web.url", table["url"]),
+            allowed_origins=tuple(self.items("web.allowed_origins", table["allowed_origins"], self.origin)),
+        )
+
+    def origin(self, key: str, value: Any) -> str:
+        """``https://host`` or ``http://host:port``, without a path."""
+        try:
+            parts = urlsplit(value) if isinstance(value, str) and not set(value) & set(" \t\r\n@") else None
+            if parts and parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+                origin = f"{parts.scheme}://{parts.netloc}"
+                if value in {origin, f"{origin}/"}:
+                    return origin
+        except ValueError:
+            pass  # a port or an IPv6 address that is none
+        self.note(key, f"must be like 'https://mail.example.com', is {value!r}")
+        return ""
 
     def endpoints(self, key: str, value: Any) -> tuple[Endpoint, ...]:
         found = self.items(key, value, self.endpoint)

@@ -55,7 +55,7 @@ class Request(msgspec.Struct, frozen=True):
         query: what follows the question mark.
         headers: names in lower case; of repeated ones all values, in order.
         peer: the client's network address; behind a proxy on this machine, what the proxy says.
-        is_tls: the connection is encrypted here; what a proxy in front does is not looked at.
+        is_secure: encrypted all the way: here, or by a proxy on this machine that says so.
     """
 
     method: str
@@ -63,7 +63,7 @@ class Request(msgspec.Struct, frozen=True):
     query: str
     headers: dict[str, tuple[str, ...]]
     peer: str
-    is_tls: bool
+    is_secure: bool
 
     def header(self, name: str) -> str:
         """The first value of this header; empty if there is none."""
@@ -85,8 +85,9 @@ class Visit:
         self.on_shutdown: Callable[[], None] | None = None
 
     async def answer(self, status: HTTPStatus, text: str = "", headers: Mapping[str, str] | None = None) -> None:
-        """Answer with a line of plain text; the connection closes after it."""
-        await self.stream.send_all(plain_answer(status, text or status.phrase, headers or {}))
+        """Answer with a line of plain text, or whatever `headers` say that it is; the connection closes after it."""
+        answer = plain_answer(status, text or status.phrase, headers or {}, has_body=self.request.method != "HEAD")
+        await self.stream.send_all(answer)
 
 
 Route = Callable[[Visit], Awaitable[None]]
@@ -235,23 +236,32 @@ async def read_head(stream: WebStream) -> Request | HTTPStatus:
             headers[name] = (*headers.get(name, ()), value.decode("latin-1"))
         path, _, query = event.target.decode("ascii").partition("?")
         peer = _client_of(stream.peer, headers)
-        return Request(event.method.decode("ascii"), path, query, headers, peer, stream.is_tls)
+        is_secure = stream.is_tls or _said_by_proxy(stream.peer, headers, "x-forwarded-proto").lower() == "https"
+        return Request(event.method.decode("ascii"), path, query, headers, peer, is_secure)
 
 
 def _client_of(peer: str, headers: Mapping[str, Sequence[str]]) -> str:
-    """The client's address. A proxy on this machine is believed what it says; nobody else is."""
-    forwarded = headers.get("x-forwarded-for")
-    if not forwarded:
-        return peer
-    claimed = forwarded[-1].rpartition(",")[2].strip()  # the last one is the proxy's own; those before are anybody's
+    """The client's address: behind a proxy on this machine, what that says."""
+    claimed = _said_by_proxy(peer, headers, "x-forwarded-for")
     try:
-        return str(ipaddress.ip_address(claimed)) if ipaddress.ip_address(peer).is_loopback else peer
+        return str(ipaddress.ip_address(claimed)) if claimed else peer
     except ValueError:
         return peer
 
 
-def plain_answer(status: HTTPStatus, text: str, headers: Mapping[str, str]) -> bytes:
-    """An answer with a line of text, after which the connection closes."""
+def _said_by_proxy(peer: str, headers: Mapping[str, Sequence[str]], name: str) -> str:
+    """What a proxy on this machine says in a header; nobody else is believed. Empty: nothing."""
+    values = headers.get(name)
+    try:
+        is_believed = bool(values) and ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        is_believed = False
+    # The last value is the proxy's own; those before are anybody's.
+    return values[-1].rpartition(",")[2].strip() if values and is_believed else ""
+
+
+def plain_answer(status: HTTPStatus, text: str, headers: Mapping[str, str], *, has_body: bool = True) -> bytes:
+    """An answer with a line of text, after which the connection closes. `has_body`: False for a HEAD request."""
     connection = h11.Connection(h11.SERVER)
     body = f"{text}\n".encode()
     fields = {
@@ -263,4 +273,4 @@ def plain_answer(status: HTTPStatus, text: str, headers: Mapping[str, str]) -> b
         **headers,
     }
     head = connection.send(h11.Response(status_code=status, reason=status.phrase, headers=list(fields.items())))
-    return (head or b"") + (connection.send(h11.Data(data=body)) or b"")
+    return (head or b"") + ((connection.send(h11.Data(data=body)) or b"") if has_body else b"")

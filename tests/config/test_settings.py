@@ -1,5 +1,6 @@
 """The configuration file: what it may say, what it says when it says nothing, and a line for every mistake."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def test_a_file_that_says_nothing_has_the_defaults():
     assert settings.xmpp.direct_tls_listen == (s.Endpoint("127.0.0.1", 5223),)
     assert settings.xmpp.tls == "required"
     assert settings.tls is None
-    assert settings.web == s.WebSettings(listen=s.Endpoint("127.0.0.1", 8080), tls=False)
+    assert settings.web == s.WebSettings(listen=s.Endpoint("127.0.0.1", 8080), tls=False, url="", allowed_origins=())
 
 
 def test_the_defaults_of_limits_are_those_of_the_engine():
@@ -72,7 +73,7 @@ def test_the_example_of_the_contract_is_read():
     assert settings.xmpp.direct_tls_listen == ()
     assert settings.xmpp.tls == "optional"
     assert settings.tls == s.TlsSettings(certificate=Path("/srv/fullchain.pem"), private_key=Path("/etc/privkey.pem"))
-    assert settings.web == s.WebSettings(listen=None, tls=True)
+    assert (settings.web.listen, settings.web.tls) == (None, True)
     assert settings.limits == Limits(bytes_per_second=0, logins_per_minute=0, sessions_per_user=0, stanza_bytes=262_144)
     assert [key for key, _ in settings.listeners()] == [f"xmpp.listen[{i}]" for i in range(4)]
 
@@ -109,6 +110,42 @@ def test_the_example_of_the_contract_is_read():
 )
 def test_a_mistake_is_told_by_its_key(text, problem):
     assert problems(text) == [f"rookery.toml: {problem}"]
+
+
+def test_origins():
+    text = (
+        "[web]\nurl = 'https://chat.example.net/'\nallowed_origins = ['https://mail.example.com', 'http://[::1]:8080']"
+    )
+    web = read(text).web
+    assert web.url == "https://chat.example.net"
+    assert web.allowed_origins == ("https://mail.example.com", "http://[::1]:8080")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "mail.example.com",
+        "*",
+        "null",
+        "ftp://a.example",
+        "https://",
+        "https://a.example/mail",
+        "https://a.example?",
+        "https://a.example:0",
+        "https://a.example:99999",
+        "https://me@a.example",
+        "https://[::1",
+        "https://a.example\t",
+    ],
+)
+def test_what_is_no_origin_is_told(origin):
+    for key, text in (
+        ("web.url", f"url = {json.dumps(origin)}"),
+        ("web.allowed_origins[0]", f"allowed_origins = [{json.dumps(origin)}]"),
+    ):
+        assert problems(f"[web]\n{text}") == [
+            f"rookery.toml: {key}: must be like 'https://mail.example.com', is {origin!r}"
+        ]
 
 
 @pytest.mark.parametrize(
