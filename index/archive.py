@@ -105,7 +105,7 @@ class SqliteArchive:
         """Whose message this is: who sent it, who received it and who was absent, in this order."""
 
         def read(connection: sqlite3.Connection) -> list[Any]:
-            return connection.execute(_LEDGER, (message_id,)).fetchall()
+            return connection.execute(_LEDGER, {"id": message_id}).fetchall()
 
         rows = await self._island.run(self._database.read, read)
         return [Entry(owner, peer, Role(role)) for owner, peer, role in rows]
@@ -140,13 +140,18 @@ class _Batch:
         entries = [entries_of(draft) for draft in self._drafts]
         number = self._number_addresses(connection, entries)
         stored = self._write_messages(connection, number)
-        rows = [
-            (number[entry.owner], each.id, number[entry.peer], int(entry.role))
-            for each, entries_of_one in zip(stored, entries, strict=True)
-            if not each.duplicate
-            for entry in entries_of_one
-        ]
+        rows: list[tuple[int, int, int, int]] = []
+        absences: list[tuple[int, int]] = []
+        for each, of_one in zip(stored, entries, strict=True):
+            if each.duplicate:
+                continue
+            for entry in of_one:
+                if entry.role is Role.ABSENT:
+                    absences.append((each.id, number[entry.owner]))
+                else:
+                    rows.append((number[entry.owner], each.id, number[entry.peer], int(entry.role)))
         insert(connection, "entry (owner, id, peer, role)", rows)
+        insert(connection, "absence (id, owner)", absences)
         if self._cursors:
             moved = [(number[owner], delivered) for owner, delivered in self._cursors.items()]
             insert(connection, "cursor (owner, delivered)", moved, _CURSOR_NEVER_MOVES_BACK)
@@ -212,8 +217,10 @@ _WAITING: Final = """
 
 _LEDGER: Final = """
     SELECT owner.jid, peer.jid, role
-    FROM entry JOIN address AS owner ON owner.id = entry.owner JOIN address AS peer ON peer.id = entry.peer
-    WHERE entry.id = ?
+    FROM (
+        SELECT owner, peer, role FROM entry WHERE id = :id
+        UNION ALL SELECT absence.owner, sender, 3 FROM absence JOIN message USING (id) WHERE absence.id = :id
+    ) AS side JOIN address AS owner ON owner.id = side.owner JOIN address AS peer ON peer.id = side.peer
     ORDER BY role, owner.jid
 """
 
@@ -310,9 +317,24 @@ _CHECKS: Final = (
         WHERE CASE role
             WHEN 1 THEN owner <> sender OR peer <> ifnull(via, target)
             WHEN 2 THEN owner = sender OR peer <> sender
-            WHEN 3 THEN owner = sender OR peer <> sender
             ELSE true
         END
+        """,
+    ),
+    (
+        "absence of {0} from message {1}: there is no such message",
+        """
+        SELECT ifnull(jid, 'number ' || owner), absence.id FROM absence
+        LEFT JOIN address ON address.id = owner LEFT JOIN message ON message.id = absence.id WHERE message.id IS NULL
+        """,
+    ),
+    (
+        "absence of number {0} from message {1}: not an address, or somebody who has the message",
+        """
+        SELECT absence.owner, absence.id FROM absence LEFT JOIN address ON address.id = absence.owner
+        WHERE address.id IS NULL OR EXISTS (
+            SELECT 1 FROM entry WHERE entry.owner = absence.owner AND entry.id = absence.id
+        )
         """,
     ),
     (

@@ -28,7 +28,11 @@ MESSAGES = """
     LEFT JOIN address AS via ON via.id = via
     WHERE message.id > ? ORDER BY message.id
 """
-ENTRIES = "SELECT entry.id, jid, role FROM entry JOIN address ON address.id = owner WHERE entry.id > ?"
+ENTRIES = """
+    SELECT side.id, jid, role
+    FROM (SELECT id, owner, role FROM entry UNION ALL SELECT id, owner, 3 FROM absence) AS side
+    JOIN address ON address.id = owner WHERE side.id > ?
+"""
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -6,8 +6,9 @@ from importlib import resources
 import pytest
 
 from index.accounts import SqliteAccounts
-from index.archive import SqliteArchive
+from index.archive import APPLICATION_ID, SqliteArchive
 from index.database import Database
+from index.ledger import Entry, Role
 from index.migrations import DatabaseRefused, Schema, statements
 
 NUMBER = 0x526F6B7A
@@ -20,6 +21,7 @@ CREATE TRIGGER heavy AFTER INSERT ON bird BEGIN
 END;
 """
 THREE = "UPDATE bird SET weight = 500;\nINSERT INTO bird (name) VALUES ('jay');"
+OLDER_ARCHIVE = Schema.load("archive", APPLICATION_ID).scripts
 
 
 def schema(*scripts):
@@ -63,6 +65,33 @@ async def test_the_package_has_its_scripts(name):
     files = {f.name for f in (resources.files("index") / "schema" / name).iterdir()}
     loaded = Schema.load(name, 1)
     assert loaded.version == len(files) >= 1
+
+
+async def test_who_was_absent_stays_so(island, tmp_path, clock):
+    """Archive 2 -> 3: absent members leave the entries, nothing else changes."""
+    path = tmp_path / "archive.sqlite"
+    first_two = Schema("archive", APPLICATION_ID, OLDER_ARCHIVE[:2])
+    database = Database(path, first_two, has_foreign_keys=False)
+    await island.run_to_end(database.open, lambda _: None)
+
+    def fill(connection):
+        connection.executemany("INSERT INTO address VALUES (?, ?)", enumerate("abcd", 1))
+        row = (7, 1, "r", 4, "", 4, "chat", "", "", "", "hello", "<body>hello</body>")
+        connection.execute(f"INSERT INTO message VALUES ({', '.join('?' * len(row))})", row)
+        connection.executemany("INSERT INTO entry VALUES (?, 7, ?, ?)", [(1, 4, 1), (2, 1, 2), (3, 1, 3)])
+
+    await island.run_to_end(database.write, fill)
+    await island.run_to_end(database.close)
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        assert await archive.ledger(7) == [
+            Entry("a", "d", Role.SENT),
+            Entry("b", "a", Role.RECEIVED),
+            Entry("c", "a", Role.ABSENT),
+        ]
+        assert await archive.problems() == []
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT owner, role FROM entry").fetchall() == [(1, 1), (2, 2)]
+    connection.close()
 
 
 @pytest.fixture(params=["archive", "accounts"])

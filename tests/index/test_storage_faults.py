@@ -19,7 +19,7 @@ from index.archive import SqliteArchive
 from index.migrations import DatabaseRefused
 from tests.index.stories import NOON, says, says_to_alias
 
-A, B, C = "a@x.org", "b@x.org", "c@x.org"
+A, B, C, D = "a@x.org", "b@x.org", "c@x.org", "d@x.org"
 ROOT = Path(__file__).parents[2]
 
 
@@ -259,11 +259,17 @@ async def test_what_was_told_survives_a_kill(island, path, clock):
             "role 7",
         ),
         ("INSERT INTO cursor VALUES (99, 1)", "cursor of number 99"),
+        ("DELETE FROM message", f"absence of {D} from message 1700000000000001: there is no such message"),
+        ("INSERT INTO absence VALUES (1700000000000001, 99)", "absence of number 99 from message 1700000000000001"),
+        (
+            f"INSERT INTO absence SELECT 1700000000000001, id FROM address WHERE jid = '{B}'",
+            "from message 1700000000000001: not an address, or somebody who has the message",
+        ),
     ],
 )
 async def test_faults_in_the_archive_are_named(island, path, clock, damage, words):
     async with SqliteArchive(island, path, clock=clock) as archive:
-        await archive.commit([says(A, B), says_to_alias(A, "team@x.org", f"{B} {C}")], {B: 1})
+        await archive.commit([says(A, B), says_to_alias(A, "team@x.org", f"{B} {C}", D)], {B: 1})
         other = sqlite3.connect(path)
         other.executescript(damage)
         other.close()

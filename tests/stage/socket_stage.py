@@ -43,10 +43,13 @@ PLAIN = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{}</au
 BIND = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{}</resource></bind></iq>"
 HISTORY = """
     SELECT printf('%016x', message.id), sender.jid, body, peer.jid, owner.jid, role
-    FROM entry JOIN message USING (id)
+    FROM (
+        SELECT id, owner, peer, role FROM entry
+        UNION ALL SELECT id, absence.owner, sender, 3 FROM absence JOIN message USING (id)
+    ) AS side JOIN message USING (id)
     JOIN address AS sender ON sender.id = message.sender
-    JOIN address AS peer ON peer.id = entry.peer
-    JOIN address AS owner ON owner.id = entry.owner
+    JOIN address AS peer ON peer.id = side.peer
+    JOIN address AS owner ON owner.id = side.owner
     ORDER BY message.id
 """
 ROLES = {1: "sent", 2: "received", 3: "absent"}
