@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format kill scale clean
+.PHONY: run test check format kill scale load clean
 
 run: .venv/ready
 	$(BIN)/rookery demo
@@ -26,6 +26,10 @@ kill: .venv/ready
 scale: .venv/ready
 	$(BIN)/python -m tests.scale.measure
 	$(BIN)/python -m tests.scale.commands
+
+# What each unit of work costs, on a server that is started for it: docs/load.md.
+load: .venv/ready
+	$(BIN)/python -m tests.load
 
 # constraints.txt pins every version, so that two installs are the same.
 .venv/ready: pyproject.toml constraints.txt

@@ -1,0 +1,267 @@
+"""The bench: a server, a population, the sessions that are online, and one measurement at a time.
+
+What a measurement says: how many units of work there were, how long from the first to the last of them, what the server's
+processes used from the first until they were quiet again (what a server does later for a message belongs to it), how long each
+unit took, and what the harness itself used.
+"""
+
+import gc
+import time
+from array import array
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from tests.load.loop import Loop
+from tests.load.processes import ProcessTree
+from tests.load.progress import Progress
+from tests.load.scout import explore
+from tests.load.server import Server
+from tests.load.session import Account, Session, SessionError, ignore, log_in
+from tests.load.target import Offers, Security, Target
+
+PASSWORD = "correct horse"
+LOGINS_AT_ONCE = 16
+LOGIN_SECONDS = 600.0
+SAMPLE_SECONDS = 0.25
+QUIET_SLICE_SECONDS = 0.1
+QUIET_SHARE = 0.04
+"""A server that uses less of a processor than this is quiet."""
+
+QUIET_SECONDS = 10.0
+"""How long is waited for that."""
+
+SESSIONS_AT_MOST = 20_000
+ROUND_SECONDS_AT_MOST = 600.0
+
+
+class Population(msgspec.Struct, frozen=True):
+    """Who there is.
+
+    Attributes:
+        users: members that log in, over all domains.
+        devices: sessions of each.
+        domains: names; members are spread over them.
+        bystanders: members of the first domain that never log in.
+    """
+
+    users: int = 200
+    devices: int = 1
+    domains: tuple[str, ...] = ("load.example",)
+    bystanders: int = 0
+
+    def accounts(self) -> list[Account]:
+        """Those who log in; neighbours in this list are of one domain."""
+        count = len(self.domains)
+        return [Account(f"u{number:05}", self.domains[number // 2 % count], PASSWORD) for number in range(self.users)]
+
+    def others(self) -> list[Account]:
+        """Those who never do."""
+        return [Account(f"b{number:06}", self.domains[0], "") for number in range(self.bystanders)]
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One look while it runs: seconds since the start, units until then, processor seconds of server and harness, memory."""
+
+    at: float
+    units: int
+    cpu: float
+    own_cpu: float
+    memory: int
+
+
+class Round(msgspec.Struct):
+    """One measurement.
+
+    Attributes:
+        units: of work done.
+        seconds: from the first to the last.
+        cpu: processor seconds of the server, until it was quiet.
+        own_cpu: of the harness.
+        latencies: seconds, in any order; empty where there is none.
+        samples: looks while it ran.
+        memory_each: bytes for each unit, where that is the question.
+        faults: what was wrong; such a round proves nothing.
+    """
+
+    units: int
+    seconds: float
+    cpu: float
+    own_cpu: float
+    latencies: "array[float]"
+    samples: list[Sample]
+    faults: list[str]
+    memory_each: float = 0.0
+
+
+class Watch:
+    """A measurement that runs. Workloads add to `units`, and to `latencies` what took how long."""
+
+    def __init__(self, bench: "Bench") -> None:
+        self.units = 0
+        self.latencies: array[float] = array("d")
+        self.faults: list[str] = []
+        self._bench = bench
+        self._samples: list[Sample] = []
+        self._is_running = True
+        self._cpu, self._own = bench.cpu(), time.process_time()
+        self.began = time.perf_counter()
+        self._ended = 0.0
+        gc.collect()
+        gc.disable()  # the harness makes no cycles while it measures, and must not pause
+        self._look()
+        bench.loop.every(SAMPLE_SECONDS, self._look)
+
+    def stop_clock(self) -> None:
+        """The last unit is done; the processors are watched on until the server is quiet."""
+        self._ended = time.perf_counter()
+
+    def finish(self) -> Round:
+        """Wait until the server is quiet; what was measured."""
+        self._ended = self._ended or time.perf_counter()
+        own = time.process_time() - self._own
+        self._look()
+        self._is_running = False
+        gc.enable()
+        self._bench.settle()
+        cpu = self._bench.cpu() - self._cpu
+        self.faults += self._bench.failures()
+        return Round(self.units, self._ended - self.began, cpu, own, self.latencies, self._samples, self.faults)
+
+    def _look(self) -> bool:
+        if self._is_running:
+            now = time.perf_counter() - self.began
+            cpu, own = self._bench.cpu() - self._cpu, time.process_time() - self._own
+            self._samples.append(Sample(now, self.units, cpu, own, self._bench.resident()))
+            self._bench.progress.show(now, self.units, cpu, self.latencies)
+        return self._is_running
+
+
+class Bench:
+    """One server under load.
+
+    Args:
+        server: that runs.
+        population: that it has.
+        security: of the connections.
+        progress: where it is told what happens.
+        has_acks: stream management is switched on where it is offered; carbons are, too.
+    """
+
+    def __init__(
+        self, server: Server, population: Population, security: Security, progress: Progress, *, has_acks: bool = True
+    ) -> None:
+        self.server = server
+        self.population = population
+        self.progress = progress
+        self.loop = Loop()
+        self.accounts = population.accounts()
+        self.sessions: list[Session] = []
+        self._tree: ProcessTree | None = server.tree
+        target = msgspec.structs.replace(server.target(security), wants_acks=has_acks)
+        self.target: Target = target
+        self.target = msgspec.structs.replace(target, offers=self._scout())
+
+    # -- what it costs -------------------------------------------------------------------------------------------------
+
+    def cpu(self) -> float:
+        """Processor seconds of the server until now; 0 where it cannot be seen."""
+        return 0.0 if self._tree is None else self._tree.cpu_seconds()
+
+    def memory(self) -> int:
+        """Bytes that the server holds; 0 where it cannot be seen."""
+        return 0 if self._tree is None else self._tree.memory_bytes()
+
+    def resident(self) -> int:
+        """About the same, and cheap to ask for."""
+        return 0 if self._tree is None else self._tree.resident_bytes()
+
+    def settle(self) -> None:
+        """Wait until the server is quiet."""
+        end = time.perf_counter() + QUIET_SECONDS
+        while time.perf_counter() < end:
+            before, began = self.cpu(), time.perf_counter()
+            self.loop.run_for(QUIET_SLICE_SECONDS)
+            if self.cpu() - before < QUIET_SHARE * (time.perf_counter() - began):
+                return
+
+    def failures(self) -> list[str]:
+        """Sessions that should be there and are not."""
+        return [
+            f"{session.jid or session.account.bare}: {session.failure}" for session in self.sessions if session.failure
+        ]
+
+    # -- who is there --------------------------------------------------------------------------------------------------
+
+    def gather(self, count: int) -> list[Session]:
+        """So many sessions online, one for each account, then the second device of each, and so on."""
+        if count > min(SESSIONS_AT_MOST, len(self.accounts) * self.population.devices):
+            raise ValueError(f"{count} sessions are more than there are devices, or more than {SESSIONS_AT_MOST}")
+        missing = range(len(self.sessions), count)
+        devices = [(self.accounts[place % len(self.accounts)], place // len(self.accounts)) for place in missing]
+        entered = [self.enter(account, f"device{device}") for account, device in devices]
+        self.sessions += self.admit(entered)
+        self.settle()
+        for session in self.sessions:
+            session.on_chunk = ignore
+        return self.sessions[:count]
+
+    def enter(self, account: Account, resource: str) -> Callable[[], Session]:
+        """A session that begins when it is called."""
+
+        def begin() -> Session:
+            session = Session(self.loop, self.target, account, resource)
+            session.play(log_in(session))
+            return session
+
+        return begin
+
+    def admit(self, waiting: Sequence[Callable[[], Session]], at_once: int = LOGINS_AT_ONCE) -> list[Session]:
+        """Let sessions log in, so many at a time.
+
+        Raises:
+            SessionError: one of them could not.
+        """
+        admitted: list[Session] = []
+        queue = list(reversed(waiting))
+        pending: list[Session] = []
+
+        def is_done() -> bool:
+            pending[:] = [session for session in pending if not session.is_ready and not session.failure]
+            while queue and len(pending) < at_once:
+                session = queue.pop()()
+                admitted.append(session)
+                pending.append(session)
+            return not pending
+
+        self.progress.say(f"{len(waiting)} logins")
+        is_in_time = self.loop.run_until(is_done, LOGIN_SECONDS)
+        failed = [session for session in admitted if session.failure]
+        if failed or not is_in_time:
+            raise SessionError(failed[0].failure if failed else "logins take too long")
+        return admitted
+
+    def leave(self) -> None:
+        """Everyone goes."""
+        for session in self.sessions:
+            session.leave()
+        self.sessions.clear()
+
+    def close(self) -> None:
+        """The end."""
+        self.leave()
+        self.loop.close()
+
+    # -- what it can do ------------------------------------------------------------------------------------------------
+
+    def _scout(self) -> Offers:
+        """Log in once and ask."""
+        session = self.admit([self.enter(self.accounts[0], "scout")])[0]
+        found: list[Offers] = []
+        session.play(explore(session, found.append))
+        self.loop.run_until(lambda: bool(found or session.failure), LOGIN_SECONDS)
+        if not found:
+            raise SessionError(session.failure or "the scout heard nothing")
+        session.leave()
+        self.settle()
+        return found[0]

@@ -1,0 +1,97 @@
+"""1:1 messages in a closed loop: pairs play ping-pong, each with so many messages in the air (the window).
+
+Every message has its sender's number; whoever gets it looks that it is the next one: nothing is lost, doubled or overtaken.
+A message is what a present-day client sends: an id, an origin-id (XEP-0359) and a body.
+"""
+
+import re
+import secrets
+import time
+from collections import deque
+
+from tests.load.bench import Bench, Round, Watch
+from tests.load.session import Session
+
+BODY = re.compile(rb"<body>(\d+)")
+PATIENCE_SECONDS = 60.0
+"""For what is still on its way at the end."""
+
+MESSAGE = (
+    b"<message to='%b' type='chat' id='%b'><body>%d It is about half past four, shall we meet at the usual place?</body>"
+    b"<origin-id xmlns='urn:xmpp:sid:0' id='%b'/></message>"
+)
+
+
+class Talker:
+    """One side of a pair.
+
+    Attributes:
+        number: of the newest message that it sent; expected: of the next one to come.
+        in_flight: when those left that are on their way.
+        other: whom it talks to.
+    """
+
+    __slots__ = ("_address", "_series", "_watch", "expected", "in_flight", "is_tired", "number", "other", "session")
+
+    def __init__(self, session: Session, watch: Watch) -> None:
+        self.session = session
+        self.number = 0
+        self.expected = 1
+        self.in_flight: deque[float] = deque()
+        self.other = self
+        self.is_tired = False
+        self._watch = watch
+        self._address = session.account.bare.encode()
+        self._series = secrets.token_hex(4).encode()  # a server may take the same id for the same message
+        session.on_chunk = self._listen
+
+    def say(self, count: int) -> None:
+        """So many messages at once."""
+        if count:
+            now = time.perf_counter()
+            self.session.say(b"".join(self._message(now) for _ in range(count)), count)
+
+    def _message(self, now: float) -> bytes:
+        self.number = number = self.number + 1
+        self.in_flight.append(now)
+        stanza_id = b"%b-%d" % (self._series, number)
+        return MESSAGE % (self.other._address, stanza_id, number, stanza_id)
+
+    def _listen(self, session: Session, chunk: bytes) -> None:
+        """Answer each message with one."""
+        numbers = BODY.findall(chunk)
+        now = time.perf_counter()
+        watch, departures = self._watch, self.other.in_flight
+        for number in numbers:
+            if int(number) != self.expected or not departures:
+                watch.faults.append(f"{session.jid}: message {int(number)} in place of {self.expected}")
+                return
+            self.expected += 1
+            watch.latencies.append(now - departures.popleft())
+        watch.units += len(numbers)
+        if not self.is_tired:
+            self.say(len(numbers))
+
+
+def run(bench: Bench, *, window: int, seconds: float, sessions: int) -> Round:
+    """So many seconds, then what is in the air lands."""
+    crowd = bench.gather(sessions // 2 * 2)
+    watch = Watch(bench)
+    talkers = [Talker(session, watch) for session in crowd]
+    for one, other in zip(talkers[::2], talkers[1::2], strict=True):
+        one.other, other.other = other, one
+        one.say((window + 1) // 2)
+        other.say(window // 2)
+
+    def is_over() -> bool:
+        return bool(watch.faults) or not any(talker.in_flight for talker in talkers)
+
+    bench.loop.run_until(lambda: bool(watch.faults), seconds)
+    for talker in talkers:
+        talker.is_tired = True
+    bench.loop.run_until(is_over, PATIENCE_SECONDS)
+    watch.stop_clock()
+    sent, heard = sum(talker.number for talker in talkers), sum(talker.expected - 1 for talker in talkers)
+    if sent != heard:
+        watch.faults.append(f"{sent} messages sent, {heard} received")
+    return watch.finish()
