@@ -7,6 +7,10 @@ check it when it opens; this module does (1 ms per MB), since a flipped bit woul
 of the process later. The writer's lock is held by the operating system for as long as the process lives: a lock file that
 was left behind means nothing, a held lock means another server, and then nothing is touched.
 
+**Making it again** while it is in use: a new one grows beside it (`make_beside`) and takes its place
+(`TantivyFolder.take_place`). Searchers of the old one go on; its files are gone from the disk. A crash in between leaves no
+index at the place, or the old one, and what it leaves beside is dropped at the next opening (`drop_left_over`).
+
 **Writing** is for one thread at a time. What is added and deleted between two commits shows at once or not at all, on disk and
 to searchers. After a fault the writer is thrown away: nothing of the unfinished commit stays.
 
@@ -15,6 +19,7 @@ Everything here blocks; callers run it in a worker thread. Tantivy releases the 
 
 import fcntl
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Callable, Mapping
@@ -28,7 +33,10 @@ from engine.ports import StorageUnavailable
 WRITER_BYTES: Final = 64 * 1024 * 1024
 """What the writer collects before it writes a segment: an index of 100,000 contacts becomes a few segments, not hundreds."""
 
+_NEW: Final = ".new"
+_OLD: Final = ".old"
 _FOOTER_MAGIC: Final = 1337
+_PARTS: Final = ("term", "idx", "pos", "fast", "fieldnorm", "store")
 _META: Final = "meta.json"
 _LOCK: Final = ".tantivy-writer.lock"
 _READ_BYTES: Final = 1024 * 1024
@@ -58,10 +66,10 @@ class TantivyFolder:
         self.path = path
         self.schema = schema
         self._writer: tantivy.IndexWriter | None = None
+        self._analyzers = analyzers
         try:
-            self._index, self.is_new = _open(path, schema, check)
-            for name, analyzer in analyzers.items():
-                self._index.register_tokenizer(name, analyzer)
+            index, self.is_new = _open(path, schema, check)
+            self._index = self._with_analyzers(index)
             self.writer()
         except (OSError, ValueError, RuntimeError) as error:
             raise StorageUnavailable(f"{path}: {_line(error)}") from error
@@ -109,6 +117,76 @@ class TantivyFolder:
                 writer.wait_merging_threads()
             except (OSError, ValueError, RuntimeError):
                 return  # what was committed is on disk; a merge that failed is tried again at a later commit
+
+    def is_there(self) -> bool:
+        """Whether nobody has deleted the folder meanwhile."""
+        return (self.path / _META).exists()
+
+    def take_place(self, path: Path) -> None:
+        """Move to `path`, and delete the index that is there, which must be closed.
+
+        Raises:
+            StorageUnavailable: both are where they were.
+        """
+        self.close()
+        old = path.with_name(path.name + _OLD)
+        try:
+            drop(old)
+            if path.exists():
+                path.rename(old)
+            try:
+                self.path.rename(path)
+            except OSError:
+                old.rename(path)
+                raise
+            self._index = self._with_analyzers(_index(path, self.schema))
+            self.path = path
+            self.writer()
+            drop(old)
+            _sync(path.parent)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StorageUnavailable(f"{path}: {_line(error)}") from error
+
+    def _with_analyzers(self, index: tantivy.Index) -> tantivy.Index:
+        for name, analyzer in self._analyzers.items():
+            index.register_tokenizer(name, analyzer)
+        return index
+
+
+def make_beside(path: Path) -> Path:
+    """An empty folder beside the one of an index, for a new one.
+
+    Raises:
+        StorageUnavailable: it cannot be made.
+    """
+    new = path.with_name(path.name + _NEW)
+    try:
+        drop(new)
+        new.mkdir(parents=True)
+    except OSError as error:
+        raise StorageUnavailable(f"{new}: {_line(error)}") from error
+    return new
+
+
+def drop_left_over(path: Path) -> None:
+    """Delete what a crash left beside this index, which the caller has open."""
+    for suffix in (_NEW, _OLD):
+        drop(path.with_name(path.name + suffix))
+
+
+def drop(path: Path) -> None:
+    """Delete a folder, if it is there."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _open(
@@ -161,13 +239,14 @@ def _check_sums(path: Path) -> None:
 
     Raises:
         ValueError, KeyError, TypeError: a file or the list of segments is damaged.
-        OSError: a file cannot be read.
+        OSError: a file is missing or cannot be read.
     """
     meta = json.loads((path / _META).read_bytes())
     live = {segment["segment_id"].replace("-", "") for segment in meta["segments"]}
-    for file in path.iterdir():
-        if file.name.partition(".")[0] in live:
-            _check_sum(file)
+    files = {file.name for file in path.iterdir() if file.name.partition(".")[0] in live}
+    # Not each of them is opened before it is needed.
+    for name in files | {f"{segment}.{part}" for segment in live for part in _PARTS}:
+        _check_sum(path / name)
 
 
 def _check_sum(path: Path) -> None:

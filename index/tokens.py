@@ -13,9 +13,11 @@ Pure functions. A word is a run of letters and digits; everything else separates
 - **Invisible** characters (direction marks, joiners, soft hyphens, variation selectors) are dropped: nobody sees that they
   are there, so they neither separate nor count.
 
-**Chinese, Japanese and Korean** are written without spaces, or are looked up by a part of a name: a run of such characters is
-cut into overlapping pairs, and its last character stands alone once more. A search matches by prefix, so any part of a run
-is found, one character included. In what people type the last character is left out, since the pair before contains it.
+**Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese** are written without spaces, or are looked up by a part of a name: a
+run of such characters is cut into overlapping pairs, and its last character stands alone once more. A search matches by
+prefix, so any part of a run is found, one character included. In what people type the last character is left out, since the
+pair before contains it. Where it matters that the pairs hang together (a long text has many), `query_runs` gives what was
+typed uncut.
 
 **Limits**: a word counts up to `WORD_CHARACTERS`, in the index and in the query alike, so a longer word is still found; a text
 in an index up to `TEXT_WORDS`; a query up to `SEARCH_CHARACTERS` and `SEARCH_WORDS` (`engine.limits`). What is beyond is cut
@@ -37,7 +39,7 @@ WORD_CHARACTERS: Final = 32
 TEXT_WORDS: Final = 64
 """Of one name, title or the like in an index; bounds what one hostile entry costs. Further words are not indexed."""
 
-FORMAT: Final = f"1_{unicodedata.unidata_version.replace('.', '_')}"
+FORMAT: Final = f"2_{unicodedata.unidata_version.replace('.', '_')}"
 """Changes with these rules and with Python's Unicode tables; part of an index's schema. Letters, digits and ``_``."""
 
 _SPELT_AS: Final = {
@@ -45,13 +47,14 @@ _SPELT_AS: Final = {
     "ĸ": "k", "ƀ": "b", "ɓ": "b", "ɗ": "d", "ƒ": "f", "ɨ": "i", "ɲ": "n", "ə": "e", "ɛ": "e", "ɔ": "o",
 }  # fmt: skip
 
-_CJK_CLASS: Final = (
+_UNSPACED_CLASS: Final = (
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17dd"
     "\u1100-\u11ff\u3005-\u3007\u3021-\u3029\u3031-\u3035\u303b\u303c\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
     "\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uf900-\ufaff"
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-_RUN: Final = re.compile(f"[{_CJK_CLASS}]+|[^ {_CJK_CLASS}]+")
-_CJK: Final = re.compile(f"[{_CJK_CLASS}]")
+_RUN: Final = re.compile(f"[{_UNSPACED_CLASS}]+|[^ {_UNSPACED_CLASS}]+")
+_UNSPACED: Final = re.compile(f"[{_UNSPACED_CLASS}]")
 _ASCII_RUN: Final = re.compile(r"[a-z0-9]+")
 
 
@@ -89,13 +92,12 @@ def _fold_part(part: str) -> str:
 
 
 def runs(text: str) -> Iterator[str]:
-    """The folded words of a text as written, before runs of Chinese, Japanese or Korean are cut into pairs.
+    """The folded words of a text as written, before runs of a script without spaces are cut into pairs.
 
     ``"Ana-María O'Neill"`` → ana, maria, o, neill; ``"山田太郎 (営業)"`` → 山田太郎, 営業; ``"+1 (555)"`` → 1, 555.
     """
     if text.isascii():
-        for match in _ASCII_RUN.finditer(text.lower()):
-            yield match.group()
+        yield from _ASCII_RUN.findall(text.lower())
         return
     folded = unicodedata.normalize("NFC", "".join(map(_fold_character, text)))
     for match in _RUN.finditer(folded):
@@ -104,14 +106,20 @@ def runs(text: str) -> Iterator[str]:
             yield run
 
 
-def _cut(run: str) -> str:
+def is_unspaced(run: str) -> bool:
+    """Whether a run of `runs` is of a script without spaces, so that any part of it may be looked for."""
+    return _UNSPACED.match(run) is not None
+
+
+def cut(run: str) -> str:
+    """What counts of a word."""
     return run[:WORD_CHARACTERS]
 
 
 def words_of_run(run: str) -> Iterator[str]:
     """The words under which a run of `runs` is indexed: ``"maria"`` → maria; ``"山田太"`` → 山田, 田太, 太."""
-    if not _CJK.match(run):
-        yield _cut(run)
+    if not is_unspaced(run):
+        yield cut(run)
         return
     for start in range(len(run)):
         yield run[start : start + 2]
@@ -132,14 +140,23 @@ def query_words(text: str, limit: int = SEARCH_WORDS) -> list[str]:
     """
     found: dict[str, None] = {}
     for run in runs(text[:SEARCH_CHARACTERS]):
-        is_pairs = len(run) > 1 and _CJK.match(run)
-        for word in words_of_run(run[: limit + 1]) if is_pairs else (_cut(run),):
+        is_pairs = len(run) > 1 and is_unspaced(run)
+        for word in words_of_run(run[: limit + 1]) if is_pairs else (cut(run),):
             if is_pairs and len(word) == 1:
                 continue  # the last character of a run, which the pair before it contains
             found[word] = None
             if len(found) == limit:
                 return list(found)
     return list(found)
+
+
+def query_runs(text: str, limit: int = SEARCH_WORDS) -> list[str]:
+    """The different runs that someone looks for, in his order, up to `limit`.
+
+    Each must begin a run of the text, or, if it is of a script without spaces, be somewhere in one.
+    ``"José, jos"`` → jose, jos; ``"田太郎 (x"`` → 田太郎, x; ``"(((*"`` → none.
+    """
+    return list(islice(dict.fromkeys(map(cut, runs(text[:SEARCH_CHARACTERS]))), limit))
 
 
 def prefixes(word: str) -> list[str]:

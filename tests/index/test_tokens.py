@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.limits import SEARCH_CHARACTERS, SEARCH_WORDS
-from index.tokens import FORMAT, TEXT_WORDS, WORD_CHARACTERS, prefixes, query_words, runs, words
+from index.tokens import FORMAT, TEXT_WORDS, WORD_CHARACTERS, prefixes, query_runs, query_words, runs, words
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,8 @@ from index.tokens import FORMAT, TEXT_WORDS, WORD_CHARACTERS, prefixes, query_wo
         ("שָׁלוֹם مُحَمَّد", ["שלום", "محمد"]),
         ("Ёлка Йод", ["елка", "иод"]),
         ("हिन्दी नाम", ["हिन्दी", "नाम"]),
-        ("ไทย", ["ไทย"]),
+        ("ไทย", ["ไท", "ทย", "ย"]),
+        ("ลาว မြန်မာ ខ្មែរ", ["ลา", "าว", "ว", "မြ", "ြန", "န်", "်မ", "မာ", "ာ", "ខ្", "្ម", "មែ", "ែរ", "រ"]),
         ("mu\u0308ller m\u00fcller", ["muller"] * 2),
         ("Mül\u00adler a\u200fb", ["muller", "ab"]),
         ("a\ud800b", ["a", "b"]),
@@ -55,6 +56,22 @@ def test_words_of_an_index(text: str, expected: list[str]) -> None:
 )
 def test_words_of_a_query(text: str, expected: list[str]) -> None:
     assert query_words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("José jos JOSÉ", ["jose", "jos"]),
+        ("田太郎 (x", ["田太郎", "x"]),
+        ("x" * 100, ["x" * WORD_CHARACTERS]),
+        ("山" * 100, ["山" * WORD_CHARACTERS]),
+        (" ".join(map(str, range(50))), list(map(str, range(SEARCH_WORDS)))),
+        (" " * SEARCH_CHARACTERS + "late", []),
+        ("(((*", []),
+    ],
+)
+def test_runs_of_a_query(text: str, expected: list[str]) -> None:
+    assert query_runs(text) == expected
 
 
 def test_decomposed_hangul_is_the_composed() -> None:
