@@ -19,13 +19,15 @@ format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The long forms of what `make test` does in short: a hundred times kill -9; ten thousand members.
+# The long forms of what `make test` does in short: a hundred times kill -9; ten thousand members;
+# a contact among a hundred thousand.
 kill: .venv/ready
 	$(BIN)/python -m tests.faults.kill --rounds 100
 
 scale: .venv/ready
 	$(BIN)/python -m tests.scale.measure
 	$(BIN)/python -m tests.scale.commands
+	$(BIN)/python -m tests.scale.contacts
 
 # What each unit of work costs, on a server that is started for it: docs/load.md.
 load: .venv/ready

@@ -1,1 +1,1 @@
-"""Ten thousand members: what must not grow with them, and that every command works with them."""
+"""Ten thousand members: what must not grow with them, that every command works with them, and that anyone is found."""
