@@ -77,12 +77,33 @@ NAME_CHARACTERS = 256
 ROSTER_GROUPS = 16
 """Own groups on one contact. More: ``not-acceptable``."""
 
-BLOCKED_ADDRESSES = 500
-"""On the block list of one account, and in one command: people block a handful. Every list is kept in memory and sent whole,
-and every address of a command is prepared while others wait. More: ``policy-violation``, and the list stays as it was."""
-
 WAITING_PAGE = 500
 """Messages fetched at a time when those that waited are delivered at login; bounds memory, not what is delivered."""
+
+HISTORY_PAGE = 100
+"""Messages in one page of a history, also when a client names no number; rendering them takes 1 ms of everyone's time. Who asks
+for more gets so many, and is told that there are more (XEP-0313, 4.3.1)."""
+
+HISTORY_PAGE_BYTES = 262_144
+"""Of the messages in one page, together; real ones have under 1 KiB each. The page ends before the message that would make it
+larger; the first one is always in it."""
+
+HISTORY_IDS = 100
+"""Messages asked for by their ids in one query: what fits into one page. More: ``not-acceptable``."""
+
+HISTORY_QUESTIONS = 16
+"""Of one account that wait at the historian; clients ask for a page when they have the last one. More: ``resource-constraint``,
+to be tried again."""
+
+CONVERSATIONS_PAGE = 100
+"""Conversations in one answer; more are asked for page by page."""
+
+CONVERSATIONS = 20_000
+"""Of one account that are looked at: as many as a domain can have members and then some. What it costs is 10 us each."""
+
+UNREAD = 1_000
+"""Entries at the end of a conversation that are looked at: unread messages are counted up to here. A conversation in which
+nobody said anything for longer (there were receipts and the like only) is not listed until somebody does."""
 
 SEARCH_RESULTS = 100
 """Contacts in one answer; a person narrows the search rather than scroll further."""

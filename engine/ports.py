@@ -4,7 +4,7 @@ Each port is a Protocol with two implementations that pass the same tests: one o
 (`index.memory`). The methods are coroutines; only workers await them, never a handler.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import msgspec
 
 from engine.contacts import Contact, PersonalContact, RemovedContact
 from engine.errors import StreamCondition
-from engine.messages import Chat, Conversation, HistoryPage, HistoryQuery, Kept, Photo
+from engine.messages import Chat, ConversationsPage, ConversationsQuery, HistoryPage, HistoryQuery, Kept, Photo
 
 
 class StorageUnavailable(Exception):  # noqa: N818 -- a state of the world, not a fault of the program
@@ -42,7 +42,15 @@ class Archive(Protocol):
 
         Ids are given here: microseconds since 1970, strictly growing also when the clock goes back or after a restart. A
         draft whose sender (bare) and origin-id are in the archive already, or earlier in the batch, is a duplicate.
-        Cursors never move back.
+        Cursors never move back. A chat that says what was `displayed` moves its sender's reading of that conversation
+        to the newest message before it that he received there and that is called so; never back.
+
+        Raises:
+            StorageUnavailable: nothing was written.
+        """
+
+    async def mark_read(self, marks: Sequence[tuple[str, int]]) -> list[bool]:
+        """Each owner has read the conversation of this archive id up to it; False: it is not in his history.
 
         Raises:
             StorageUnavailable: nothing was written.
@@ -66,23 +74,33 @@ class UnknownMessage(Exception):  # noqa: N818 -- a state of the world, not a fa
 
 
 class Histories(Protocol):
-    """Reads the archive, one owner at a time; no read delays a commit."""
+    """Reads the archive, one owner at a time; no read delays a commit.
+
+    An owner who departed and whose address was given again has what came after that. Every method raises `StorageUnavailable`.
+    """
 
     async def page(self, query: HistoryQuery) -> HistoryPage:
         """One page; `query.text` is not looked at, see `HistorySearch`. The same effort at every depth.
 
+        It ends before `engine.limits.HISTORY_PAGE_BYTES` are full. With a resource, all of the conversation may have to
+        be looked at.
+
         Raises:
-            UnknownMessage: `after`, `before` or one of `ids` is not in this history.
+            UnknownMessage: `after`, `before`, one of `known` or one of `ids` is not in this history.
         """
 
     async def count(self, query: HistoryQuery) -> int:
-        """How many messages there are, whatever the limit of the query."""
+        """How many messages there are, whatever the limit of the query. Looks at each: 50 ms for a million.
+
+        Raises:
+            UnknownMessage: as `page`.
+        """
 
     async def bounds(self, owner: str) -> tuple[Kept, Kept] | None:
         """The oldest and the newest message; None: an empty history."""
 
-    async def conversations(self, owner: str, before: int | None, limit: int) -> list[Conversation]:
-        """The most recent conversations whose newest message is before this archive id; the newest first."""
+    async def conversations(self, query: ConversationsQuery) -> ConversationsPage:
+        """The most recent conversations and what is unread; see `engine.limits.UNREAD`. The effort grows with the peers."""
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -218,15 +236,6 @@ class Accounts(Protocol):
         self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
     ) -> PersonalContact:
         """Keep (or, with neither, drop) the user's own name and groups for a contact."""
-
-    async def block_lists(self, domain: str) -> dict[str, frozenset[str]]:
-        """Whom the members of a domain block: of each member who blocks somebody, the addresses."""
-
-    async def blocked(self, owner: str) -> frozenset[str]:
-        """Whom this user blocks."""
-
-    async def set_blocked(self, owner: str, addresses: Collection[str]) -> None:
-        """From now on this is the user's block list, on disk when this returns."""
 
     async def photo(self, address: str) -> Photo | None:
         """The user's picture."""

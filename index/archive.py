@@ -15,16 +15,19 @@ Python's or SQLite's own error; nothing was written, and the caller sends the dr
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from engine.jid import Jid
 from engine.messages import Chat
 from engine.ports import Draft, StorageUnavailable, Stored
+from index import readings
 from index.asyncio_island import Island
+from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_CHATS, chat_of, row_of
 from index.database import Database, describe_damage, in_chunks, insert, placeholders
+from index.histories import SqliteHistories
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.migrations import Schema
 
@@ -44,11 +47,15 @@ class SqliteArchive:
         island: open for as long as this is.
         path: of the file; made if it does not exist.
         clock: seconds since 1970, for the ids.
+
+    Attributes:
+        histories: reads the same file.
     """
 
     def __init__(self, island: Island, path: Path, *, clock: Callable[[], float]) -> None:
         self._island = island
         self._database = Database(path, Schema.load("archive", APPLICATION_ID), has_foreign_keys=False)
+        self.histories = SqliteHistories(island, self._database)
         self._clock = clock
         self._ids = MessageIds(clock, 0)
         self._newest = 0
@@ -89,13 +96,17 @@ class SqliteArchive:
         self._newest = max(self._newest, *(each.id for each in stored), 0)
         return stored
 
+    async def mark_read(self, marks: Sequence[tuple[str, int]]) -> list[bool]:
+        """See `engine.ports.Archive.mark_read`."""
+        return await self._island.run_to_end(self._database.write, partial(readings.mark, marks=list(marks)))
+
     async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
         """See `engine.ports.Archive.waiting`."""
 
         def read(connection: sqlite3.Connection) -> list[Any]:
             return connection.execute(_WAITING, {"owner": owner, "after": after, "limit": limit}).fetchall()
 
-        return [_chat(row) for row in await self._island.run(self._database.read, read)]
+        return [chat_of(row) for row in await self._island.run(self._database.read, read)]
 
     async def newest(self) -> int:
         """See `engine.ports.Archive.newest`."""
@@ -152,6 +163,7 @@ class _Batch:
                     rows.append((number[entry.owner], each.id, number[entry.peer], int(entry.role)))
         insert(connection, "entry (owner, id, peer, role)", rows)
         insert(connection, "absence (id, owner)", absences)
+        readings.move(connection, self._markers(stored, number))
         if self._cursors:
             moved = [(number[owner], delivered) for owner, delivered in self._cursors.items()]
             insert(connection, "cursor (owner, delivered)", moved, _CURSOR_NEVER_MOVES_BACK)
@@ -170,11 +182,18 @@ class _Batch:
                     stored.append(Stored(earlier, duplicate=True))
                     continue
             stored.append(Stored(message_id))
-            rows.append(_row(chat, message_id, sender, number))
-        if insert(connection, _MESSAGE_COLUMNS, rows, _UNLESS_RESENT) == len(rows):
+            rows.append(row_of(chat, message_id, number))
+        if insert(connection, INTO_MESSAGE, rows, _UNLESS_RESENT) == len(rows):
             return stored
         resent = {mine: theirs for mine, theirs in _resent(connection, first) if mine != theirs}
         return [Stored(resent[each.id], duplicate=True) if each.id in resent else each for each in stored]
+
+    def _markers(self, stored: list[Stored], number: dict[str, int]) -> Iterable[readings.Marker]:
+        for draft, each in zip(self._drafts, stored, strict=True):
+            chat = draft.chat
+            if chat.displayed and not each.duplicate:
+                peer = number[(chat.via or chat.to).bare]
+                yield readings.Marker(each.id, number[chat.sender.bare], peer, chat.displayed)
 
     def _number_addresses(self, connection: sqlite3.Connection, entries: list[list[Entry]]) -> dict[str, int]:
         wanted = set(self._cursors)
@@ -193,27 +212,17 @@ class _Batch:
         return numbers
 
 
-_MESSAGE_COLUMNS: Final = (
-    "message (id, sender, sender_resource, target, target_resource, via, kind,"
-    " stanza_id, origin_id, language, body, payload)"
-)
 _UNLESS_RESENT: Final = "ON CONFLICT (sender, origin_id) WHERE origin_id <> '' DO NOTHING"
 _CURSOR_NEVER_MOVES_BACK: Final = "ON CONFLICT (owner) DO UPDATE SET delivered = max(delivered, excluded.delivered)"
 
-_WAITING: Final = """
-    SELECT message.id, sender.jid, sender_resource, target.jid, target_resource, via.jid, kind,
-           stanza_id, origin_id, language, body, payload
-    FROM entry
-    JOIN message ON message.id = entry.id
-    JOIN address AS sender ON sender.id = message.sender
-    JOIN address AS target ON target.id = message.target
-    LEFT JOIN address AS via ON via.id = message.via
+_WAITING: Final = f"""
+    SELECT {CHAT_COLUMNS} FROM entry {WITH_CHATS}
     WHERE entry.owner = (SELECT id FROM address WHERE jid = :owner)
       AND entry.role = 2
       AND entry.id > max(:after, ifnull((SELECT delivered FROM cursor WHERE cursor.owner = entry.owner), 0))
     ORDER BY entry.id
     LIMIT :limit
-"""
+"""  # noqa: S608
 
 _LEDGER: Final = """
     SELECT owner.jid, peer.jid, role
@@ -223,42 +232,6 @@ _LEDGER: Final = """
     ) AS side JOIN address AS owner ON owner.id = side.owner JOIN address AS peer ON peer.id = side.peer
     ORDER BY role, owner.jid
 """
-
-
-def _row(chat: Chat, message_id: int, sender: int, number: dict[str, int]) -> tuple[Any, ...]:
-    return (
-        message_id,
-        sender,
-        chat.sender.resource,
-        number[chat.to.bare],
-        chat.to.resource,
-        None if chat.via is None else number[chat.via.bare],
-        chat.kind,
-        chat.stanza_id,
-        chat.origin_id,
-        chat.language,
-        chat.body,
-        chat.payload,
-    )
-
-
-def _chat(row: Any) -> Chat:
-    message_id, sender, sender_resource, target, target_resource, via, kind, *texts = row
-    stanza_id, origin_id, language, body, payload = texts
-    return Chat(
-        sender=Jid(sender, sender_resource),
-        to=Jid(target, target_resource),
-        kind=kind,
-        stanza_id=stanza_id,
-        origin_id=origin_id,
-        language=language,
-        body=body,
-        payload=payload,
-        is_lasting=True,
-        via=None if via is None else Jid(via),
-        id=message_id,
-        is_delayed=True,
-    )
 
 
 def _resent(connection: sqlite3.Connection, first: dict[tuple[int, str], int]) -> Iterable[tuple[int, int]]:
@@ -335,6 +308,13 @@ _CHECKS: Final = (
         WHERE address.id IS NULL OR EXISTS (
             SELECT 1 FROM entry WHERE entry.owner = absence.owner AND entry.id = absence.id
         )
+        """,
+    ),
+    (
+        "reading of number {0} with number {1}: one is not that of an address",
+        """
+        SELECT owner, peer FROM reading
+        LEFT JOIN address AS a ON a.id = owner LEFT JOIN address AS b ON b.id = peer WHERE a.id IS NULL OR b.id IS NULL
         """,
     ),
     (

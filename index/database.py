@@ -1,7 +1,8 @@
 """One SQLite file: opened, kept, and its troubles told in one vocabulary.
 
-Two connections, each with aiosqlite's thread: one writes, one reads (read-only), so that a long read delays no commit. What
-takes seconds gets a connection of its own (`Database.read_apart`).
+Three connections, each with aiosqlite's thread: one writes, one reads (read-only), so that a read delays no commit, and one
+reads what takes more than a few milliseconds, so that it delays no other read (`Database.survey`). What takes seconds gets a
+connection of its own (`Database.read_apart`).
 
 **One hop per unit of work.** aiosqlite's unit is the statement: a hop to its thread and back for each. Here a unit of work is
 a plain function of the connection that runs as a whole on that thread, a write inside BEGIN IMMEDIATE and COMMIT. So a
@@ -87,6 +88,7 @@ class Database:
         self._has_foreign_keys = has_foreign_keys
         self._writer = _Line(lambda: self._connect("rw"))
         self._reader = _Line(lambda: self._connect("ro"))
+        self._surveyor = _Line(lambda: self._connect("ro"))
 
     async def open(self, first_look: Callable[[sqlite3.Connection], T]) -> T:
         """Make the file if there is none, migrate it, and connect; returns what `first_look` reads.
@@ -109,8 +111,8 @@ class Database:
             raise
 
     async def close(self) -> None:
-        """Close both connections; the writer last, because it tidies the log away."""
-        for line in (self._reader, self._writer):
+        """Close the connections; the writer last, because it tidies the log away."""
+        for line in (self._surveyor, self._reader, self._writer):
             async with line.lock:
                 await line.drop()
 
@@ -129,6 +131,10 @@ class Database:
             StorageUnavailable: the disk is in the way.
         """
         return await self._run(self._reader, lambda connection: _look(connection, work))
+
+    async def survey(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As `read`, over the connection for what takes longer than a few milliseconds; made when it is first needed."""
+        return await self._run(self._surveyor, lambda connection: _look(connection, work))
 
     async def read_apart(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """As `read`, over a connection of its own: for what takes long."""

@@ -5,7 +5,7 @@ tasks their turn once, as the disk does. `MemoryArchive.fail_with` and `MemoryAc
 """
 
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import trio
@@ -14,6 +14,7 @@ from engine.contacts import REMOVED_REMEMBERED, Contact, PersonalContact, Remove
 from engine.messages import Chat, Photo
 from engine.ports import Draft, StorageUnavailable, Stored, Verifier
 from index.ledger import Entry, MessageIds, Role, entries_of
+from index.memory_histories import MemoryHistories
 
 Verifiers = Mapping[str, Verifier]
 
@@ -26,6 +27,7 @@ class MemoryArchive:
 
     Attributes:
         fail_with: raised by every call until it is None again.
+        histories: reads the same messages.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -36,15 +38,24 @@ class MemoryArchive:
         self._received: dict[str, list[int]] = {}
         self._by_origin: dict[tuple[str, str], int] = {}
         self._cursors: dict[str, int] = {}
+        self.histories = MemoryHistories(self._chats, self._entries, self._reach_disk)
 
     async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
         """See `engine.ports.Archive.commit`."""
         await self._reach_disk()
         ids = self._ids.take(len(drafts))
         stored = [self._store(draft, message_id) for draft, message_id in zip(drafts, ids, strict=True)]
+        for draft, each in zip(drafts, stored, strict=True):
+            if draft.chat.displayed and not each.duplicate:
+                self.histories.move(draft.chat, each.id)
         for owner, delivered in cursors.items():
             self._cursors[owner] = max(delivered, self._cursors.get(owner, 0))
         return stored
+
+    async def mark_read(self, marks: Sequence[tuple[str, int]]) -> list[bool]:
+        """See `engine.ports.Archive.mark_read`."""
+        await self._reach_disk()
+        return [self.histories.mark(owner, message_id) for owner, message_id in marks]
 
     async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
         """See `engine.ports.Archive.waiting`."""
@@ -78,7 +89,9 @@ class MemoryArchive:
             first = self._by_origin.setdefault((chat.sender.bare, chat.origin_id), message_id)
             if first != message_id:
                 return Stored(first, duplicate=True)
-        self._chats[message_id] = msgspec.structs.replace(chat, id=message_id, is_delayed=True, is_lasting=True)
+        self._chats[message_id] = msgspec.structs.replace(
+            chat, id=message_id, is_delayed=True, is_lasting=True, displayed=""
+        )
         self._entries[message_id] = entries_of(draft)
         for entry in self._entries[message_id]:
             if entry.role is Role.RECEIVED:
@@ -113,7 +126,6 @@ class MemoryAccounts:
         self._verifiers: dict[str, Verifiers] = {}
         self._personal: dict[str, dict[str, PersonalContact]] = {}
         self._photos: dict[str, Photo] = {}
-        self._blocked: dict[str, frozenset[str]] = {}
         self._secrets: dict[str, bytes] = {}
 
     async def domains(self) -> list[str]:
@@ -235,24 +247,6 @@ class MemoryAccounts:
         self._personal.setdefault(owner, {})[address] = entry
         return entry
 
-    async def block_lists(self, domain: str) -> dict[str, frozenset[str]]:
-        """See `engine.ports.Accounts.block_lists`."""
-        await self._reach_disk()
-        return {owner: items for owner, items in self._blocked.items() if owner.rpartition("@")[2] == domain}
-
-    async def blocked(self, owner: str) -> frozenset[str]:
-        """See `engine.ports.Accounts.blocked`."""
-        await self._reach_disk()
-        return self._blocked.get(owner, frozenset())
-
-    async def set_blocked(self, owner: str, addresses: Collection[str]) -> None:
-        """See `engine.ports.Accounts.set_blocked`."""
-        await self._reach_disk()
-        self._require_member(owner)
-        self._blocked.pop(owner, None)
-        if addresses:
-            self._blocked[owner] = frozenset(addresses)
-
     async def photo(self, address: str) -> Photo | None:
         """See `engine.ports.Accounts.photo`."""
         await self._reach_disk()
@@ -295,4 +289,3 @@ class MemoryAccounts:
         self._verifiers.pop(address, None)
         self._personal.pop(address, None)
         self._photos.pop(address, None)
-        self._blocked.pop(address, None)

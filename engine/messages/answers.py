@@ -2,8 +2,7 @@
 
 import msgspec
 
-from engine.errors import Condition, Detail
-from engine.jid import Jid
+from engine.errors import Condition
 from engine.messages.values import Chat, Iq, Request
 
 
@@ -31,23 +30,13 @@ class RequestRefused(msgspec.Struct, frozen=True):
     request: Request
     condition: Condition
     text: str = ""
-    detail: Detail | None = None
 
     @classmethod
-    def of_chat(
-        cls, chat: Chat, condition: Condition, text: str = "", detail: Detail | None = None
-    ) -> "RequestRefused":
+    def of_chat(cls, chat: Chat, condition: Condition, text: str = "") -> "RequestRefused":
         """The refusal of a message, for the session that sent it."""
-        return cls(Request(chat.sender, chat.stanza_id, chat.to.full, kind="message"), condition, text, detail)
+        return cls(Request(chat.sender, chat.stanza_id, chat.to.full, kind="message"), condition, text)
 
     @classmethod
-    def of_iq(cls, iq: Iq, condition: Condition, detail: Detail | None = None) -> "RequestRefused":
+    def of_iq(cls, iq: Iq, condition: Condition) -> "RequestRefused":
         """The refusal of a request to another session."""
-        return cls(Request(iq.sender, iq.stanza_id, iq.to.full), condition, detail=detail)
-
-    @classmethod
-    def of_presence(
-        cls, session: Jid, to: Jid, condition: Condition, text: str = "", detail: Detail | None = None
-    ) -> "RequestRefused":
-        """The refusal of presence that a session sent to somebody."""
-        return cls(Request(session, "", to.full, kind="presence"), condition, text, detail)
+        return cls(Request(iq.sender, iq.stanza_id, iq.to.full), condition)

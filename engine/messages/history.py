@@ -4,6 +4,8 @@ Times are microseconds since 1970, as the ids of the archive are: a message of t
 bare.
 """
 
+from typing import ClassVar
+
 import msgspec
 
 from engine.messages.values import Chat, Request
@@ -20,6 +22,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
         end: the latest time, inclusive; None: now.
         after: only greater ids. `before`: only smaller ones. Both must be in the history of the owner.
         before: see `after`.
+        known: further ids that must be in the history of the owner; they narrow nothing.
         ids: only these; each must be in the history of the owner.
         text: words that the body must have, see `engine.ports.HistorySearch`; empty: all messages.
         limit: messages in the page; 0: none, only the count is wanted.
@@ -33,6 +36,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     end: int | None = None
     after: int | None = None
     before: int | None = None
+    known: tuple[int, ...] = ()
     ids: tuple[int, ...] = ()
     text: str = ""
     limit: int = 50
@@ -60,13 +64,60 @@ class HistoryPage(msgspec.Struct, frozen=True):
     count: int | None = None
 
 
+class FetchHistory(msgspec.Struct, frozen=True):
+    """session -> user -> archiver -> historian: a client reads its own writes, so the question goes the way of the chats.
+
+    Attributes:
+        request: the question.
+        query: whose history and what of it; the owner is the account that asks.
+        query_id: the client's name for the question, returned with each message.
+        is_flipped: the messages of the page are told newest first.
+    """
+
+    request: Request
+    query: HistoryQuery
+    query_id: str = ""
+    is_flipped: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it may take longer than a page does: a count, or one resource among all of a conversation."""
+        return self.query.limit == 0 or bool(self.query.resource)
+
+
+class HistoryFetched(msgspec.Struct, frozen=True):
+    """historian -> session. See `FetchHistory`."""
+
+    request: Request
+    page: HistoryPage
+    query_id: str = ""
+    is_flipped: bool = False
+
+
+class FetchHistoryBounds(msgspec.Struct, frozen=True):
+    """session -> user -> archiver -> historian: from when to when is the history of the account that asks?"""
+
+    request: Request
+    is_long: ClassVar[bool] = False
+
+
+class HistoryBoundsFetched(msgspec.Struct, frozen=True):
+    """historian -> session. `bounds`: the oldest and the newest message; None: there are none."""
+
+    request: Request
+    bounds: tuple[Kept, Kept] | None
+
+
+# -- conversations -----------------------------------------------------------------------------------------------------
+
+
 class Conversation(msgspec.Struct, frozen=True):
     """One conversation in the list of recent ones.
 
     Attributes:
         peer: the person or alias.
         newest: its newest message that has a body.
-        unread: messages with a body that were received after `read`.
+        unread: messages with a body that were received after `read`, see `engine.limits.UNREAD`.
         read: archive id up to which the owner has read: moved by a displayed marker or an own reply of any of his devices.
     """
 
@@ -76,17 +127,66 @@ class Conversation(msgspec.Struct, frozen=True):
     read: int
 
 
-class FetchHistory(msgspec.Struct, frozen=True):
-    """session -> user -> archiver -> historian: a client reads its own writes, so the question goes the way of the chats."""
+class ConversationsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conversations of one owner, the one with the newest message first. All conditions narrow.
+
+    Attributes:
+        owner: whose.
+        older_than: only those whose newest message has a smaller archive id.
+        newer_than: only those whose newest message has a greater one.
+        is_unread: only those with an unread message.
+        limit: conversations in the page.
+        is_backwards: the page at the far end (the oldest ones, or those just newer than `newer_than`).
+    """
+
+    owner: str
+    older_than: int | None = None
+    newer_than: int | None = None
+    is_unread: bool = False
+    limit: int = 50
+    is_backwards: bool = False
+
+
+class ConversationsPage(msgspec.Struct, frozen=True):
+    """Some conversations, the newest first, and the sums over all that the owner has.
+
+    Attributes:
+        conversations: the page.
+        is_complete: nothing that was asked for lies beyond it, in the direction of the query.
+        total: conversations.
+        unread: conversations with unread messages.
+        unread_messages: in all conversations together.
+    """
+
+    conversations: tuple[Conversation, ...]
+    is_complete: bool
+    total: int
+    unread: int
+    unread_messages: int
+
+
+class FetchConversations(msgspec.Struct, frozen=True):
+    """session -> user -> archiver -> historian. `has_messages`: the newest message of each is wanted, too."""
 
     request: Request
-    query: HistoryQuery
-    query_id: str = ""
+    query: ConversationsQuery
+    has_messages: bool = True
+    is_long: ClassVar[bool] = True
 
 
-class HistoryFetched(msgspec.Struct, frozen=True):
-    """historian -> session."""
+class ConversationsFetched(msgspec.Struct, frozen=True):
+    """historian -> session. See `FetchConversations`."""
 
     request: Request
-    page: HistoryPage
-    query_id: str = ""
+    page: ConversationsPage
+    has_messages: bool = True
+
+
+class MarkRead(msgspec.Struct, frozen=True):
+    """session -> user -> archiver: the account that asks has read this message, and what came before it from this peer.
+
+    `id`: archive id. The answer is `RequestDone`, or ``item-not-found``: it is not in his history.
+    """
+
+    request: Request
+    id: int

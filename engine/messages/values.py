@@ -1,5 +1,6 @@
 """What is said, and what an answer needs to find back: the values that the messages carry."""
 
+import re
 from typing import Literal
 
 import msgspec
@@ -9,6 +10,8 @@ from engine.jid import Jid
 ChatKind = Literal["chat", "normal", "headline", "groupchat", "error"]
 IqKind = Literal["get", "set", "result", "error"]
 StanzaKind = Literal["message", "presence", "iq"]
+
+_ID = re.compile("[0-7][0-9a-f]{15}")  # 63 bits, as in the archive
 
 
 class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
@@ -23,6 +26,8 @@ class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
         language: ``xml:lang``; empty when there was none.
         body: the text, for search and webmail; empty for a message without one.
         payload: all children that pass, the body included.
+        displayed: what the message is called that the sender has read, and all before it (XEP-0333): its id, origin-id or
+            archive id; empty when this says nothing of the kind. Known on the way only.
         is_lasting: has a body or changes what was said (a correction, retraction, reaction, receipt, marker): archived.
         via: the alias it was sent to, on its way to the members.
         id: archive id, microseconds since 1970 that never go back; 0 before it is on disk. The ``stanza-id`` is `id_text`.
@@ -37,6 +42,7 @@ class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
     language: str = ""
     body: str = ""
     payload: str = ""
+    displayed: str = ""
     is_lasting: bool = False
     via: Jid | None = None
     id: int = 0
@@ -46,6 +52,11 @@ class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
     def id_text(self) -> str:
         """The archive id as it is written everywhere: 16 hexadecimal digits, which sort as the numbers do."""
         return f"{self.id:016x}"
+
+
+def parse_id(text: str) -> int | None:
+    """The archive id that `Chat.id_text` writes so; None: it is none."""
+    return int(text, 16) if _ID.fullmatch(text) else None
 
 
 class Iq(msgspec.Struct, frozen=True, eq=False, kw_only=True):

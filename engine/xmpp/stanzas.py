@@ -14,7 +14,7 @@ the byte, whatever was sent.
 from collections.abc import Callable
 from typing import Final, cast
 
-from engine.errors import Condition, Detail, Refusal
+from engine.errors import Condition, Refusal
 from engine.jid import Jid, JidError
 from engine.limits import PRESENCE_BYTES
 from engine.messages import Chat, ChatKind, Request
@@ -54,6 +54,10 @@ _LASTING = {
     ("file-sharing", "urn:xmpp:sfs:0"),  # XEP-0447
     ("store", "urn:xmpp:hints"),  # XEP-0334: the sender asks for it
 }
+
+
+_READ_MARKERS = {("displayed", "urn:xmpp:chat-markers:0"), ("acknowledged", "urn:xmpp:chat-markers:0")}
+"""COMPAT: `acknowledged` left XEP-0333 with version 0.5; who still sends it has read the message, too (XEP-0430, 5)."""
 
 
 def _is_always_forged(_child: Element, _sender: Jid) -> bool:
@@ -97,7 +101,7 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
     kind = _CHAT_KINDS.get(attributes.get("type", "normal"), "normal")
     passing: list[Element] = []
     body: Element | None = None
-    origin_id = ""
+    origin_id = displayed = ""
     is_lasting = False
     for child in stanza.children:
         if isinstance(child, str):
@@ -114,6 +118,8 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
             origin_id = origin_id or child.get("id")
         elif name in _LASTING:
             is_lasting = True
+            if name in _READ_MARKERS:
+                displayed = displayed or child.get("id")
     text = "" if body is None else body.text
     return Chat(
         sender=sender,
@@ -124,6 +130,7 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
         language=language,
         body=text,
         payload=render(*passing),
+        displayed=displayed,
         is_lasting=kind != "error" and (is_lasting or bool(text)),
     )
 
@@ -202,16 +209,14 @@ def result(request: Request, child: Element | None = None) -> bytes:
     )
 
 
-def refusal(request: Request, condition: Condition, text: str = "", detail: Detail | None = None) -> bytes:
+def refusal(request: Request, condition: Condition, text: str = "") -> bytes:
     """That a stanza was refused (RFC 6120, 8.3): from whom it was sent to, without what was sent."""
-    namespace, error_type = ("", condition.error_type) if detail is None else _DETAILS[detail]
     error = E(
         "error",
         CLIENT,
         E(condition.value, STANZA_ERRORS),
         E("text", STANZA_ERRORS, clean_text(text), attributes={"xml:lang": "en"}) if text else None,
-        None if detail is None else E(detail.value, namespace),
-        type=error_type,
+        type=condition.error_type,
     )
     return written(
         E(
@@ -224,10 +229,6 @@ def refusal(request: Request, condition: Condition, text: str = "", detail: Deta
             to=request.session.full,
         )
     )
-
-
-_DETAILS = {Detail.BLOCKED: ("urn:xmpp:blocking:errors", "cancel")}
-"""Detail -> the namespace of its element, and the type that its XEP gives the error."""
 
 
 def written(stanza: Element) -> bytes:

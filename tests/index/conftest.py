@@ -30,6 +30,21 @@ async def archive(request, tmp_path, clock, island):
             assert await archive.problems() == []
 
 
+@pytest.fixture
+def depart(archive):
+    """Whoever had this address went, with the history up to this id."""
+
+    async def depart(owner, message_id):
+        if isinstance(archive, MemoryArchive):
+            archive.histories.departures[owner] = message_id
+            return
+        sql = "INSERT INTO departure SELECT id, ? FROM address WHERE jid = ?"
+        write = archive._database.write
+        await archive._island.run_to_end(write, lambda connection: connection.execute(sql, (message_id, owner)))
+
+    return depart
+
+
 @pytest.fixture(params=["sqlite", "memory"])
 async def accounts(request, tmp_path, island):
     if request.param == "memory":

@@ -54,6 +54,7 @@ def test_a_chat(alice):
         "body": "Hi & bye",
         "payload": "<body>Hi &amp; bye</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/>"
         "<active xmlns='http://jabber.org/protocol/chatstates'/>",
+        "displayed": "",
         "is_lasting": True,
         "via": None,
         "id": 0,
@@ -123,6 +124,21 @@ def test_the_body_in_the_language_of_the_message(alice, bodies, language, expect
 def test_what_lasts(alice, child):
     assert send(alice, f"<message to='bob@example.com' type='chat'>{child}</message>").chat.is_lasting
     assert not send(alice, f"<message to='bob@example.com' type='error'>{child}</message>").chat.is_lasting
+
+
+@pytest.mark.parametrize(
+    ("inner", "displayed"),
+    [
+        ("<displayed xmlns='urn:xmpp:chat-markers:0' id='x'/>", "x"),
+        ("<acknowledged xmlns='urn:xmpp:chat-markers:0' id='x'/>", "x"),
+        ("<displayed xmlns='urn:xmpp:chat-markers:0'/>", ""),
+        ("<received xmlns='urn:xmpp:chat-markers:0' id='x'/>", ""),
+        ("<displayed xmlns='urn:other' id='x'/>", ""),
+        (2 * "<displayed xmlns='urn:xmpp:chat-markers:0' id='x'/>", "x"),
+    ],
+)
+def test_what_the_sender_has_read(alice, inner, displayed):
+    assert send(alice, f"<message to='bob@example.com' type='chat'>{inner}</message>").chat.displayed == displayed
 
 
 @pytest.mark.parametrize(
