@@ -2,7 +2,8 @@
 
 The domain tells an alias the people it expands to and every change of their merged status. The alias answers with its own:
 available if any member is, with the best status among them. A message to it reaches every member that is online, except the
-session that sent it; if nobody else is online it is kept for every member.
+session that sent it; if nobody else is online it is kept for every member. It passes over members who block its sender or the
+alias, as if they were no members (`engine.blocking`).
 """
 
 from collections.abc import Callable
@@ -58,11 +59,12 @@ class Alias(TrioActor):
     def _expand(self, command: m.ExpandAlias) -> None:
         sender = command.chat.sender.bare
         chat = msgspec.structs.replace(command.chat, to=self._jid, via=self._jid)
-        others = [person for person in self._people if person != sender]
+        blocks = self._directory.blocks(self._jid.domain)
+        others = [person for person in self._people if person != sender and not blocks.shuts_out(person, chat)]
         online = [person for person in others if person in self._online]
         recipients = online or others
         absent = [person for person in others if person not in self._online] if online else []
-        if len(others) < len(self._people):
+        if sender in self._people:
             recipients.append(sender)  # a member too: his other sessions see what he wrote
         self._directory.tell(sender, m.AliasExpanded(chat, tuple(recipients), tuple(absent)))
 

@@ -1,9 +1,9 @@
 """address -> actor: the only look-up.
 
-Owns what is bound to which address, and what everyone may know of a domain: its contact list. Addresses are prepared: a
-domain (``example.org``), a bare JID, a full JID, or the name of a service (`ARCHIVER` and its like: no domain has an
-underscore). Nobody keeps another actor's ref for longer than a conversation; that is what lets a later step answer with a ref
-to another node.
+Owns what is bound to which address, and what everyone may know of a domain: its contact list, and who blocks whom. Addresses
+are prepared: a domain (``example.org``), a bare JID, a full JID, or the name of a service (`ARCHIVER` and its like: no domain
+has an underscore). Nobody keeps another actor's ref for longer than a conversation; that is what lets a later step answer with
+a ref to another node.
 
 Rules: all look-ups are O(1). An actor that is gone is not found, even if it did not unbind. A bare JID that is not bound is
 asked of its domain's factory, so users are started when they are first needed.
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pykka import ActorRef
 
+from engine.blocking import NOBODY, BlockLists
 from engine.contacts import Contact, ContactList
 
 ARCHIVER: Final = "_archiver"
@@ -32,6 +33,7 @@ class Directory:
         self._sessions: dict[str, dict[str, ActorRef[Any]]] = {}
         self._factories: dict[str, Factory] = {}
         self._contacts: dict[str, ContactList] = {}
+        self._blocks: dict[str, BlockLists] = {}
 
     def __len__(self) -> int:
         return len(self._refs)
@@ -82,6 +84,10 @@ class Directory:
             return ()
         return tuple(ref for address in tuple(addresses) if (ref := self.find(address)) is not None)
 
+    def session_addresses(self, bare: str) -> tuple[str, ...]:
+        """The full JIDs that are bound for one account, oldest first; a snapshot."""
+        return tuple(self._sessions.get(bare, ()))
+
     def resolve(self, address: str) -> ActorRef[Any] | None:
         """The actor at this address; a bare JID is started by its domain if need be. None: there is nobody."""
         ref = self.find(address)
@@ -122,6 +128,17 @@ class Directory:
             self._contacts.pop(domain, None)
         else:
             self._contacts[domain] = contacts
+
+    def publish_blocks(self, domain: str, lists: BlockLists | None) -> None:
+        """Let everyone look into the block lists of the domain's members, which the domain goes on to keep."""
+        if lists is None:
+            self._blocks.pop(domain, None)
+        else:
+            self._blocks[domain] = lists
+
+    def blocks(self, domain: str) -> BlockLists:
+        """Who of this domain blocks whom."""
+        return self._blocks.get(domain, NOBODY)
 
     @property
     def domains(self) -> Collection[str]:

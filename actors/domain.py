@@ -6,6 +6,10 @@
 product: the object is the same for all and is rendered once. A session that becomes available gets the board as it was last
 told, and from then on every tick.
 
+**Blocking** (`engine.blocking`). While nobody blocks anyone a tick is told as above. Otherwise accounts that may not see all
+of it are told what they may see; the others share the one object. A changed list holds at once; what it hides or shows is told
+with the next tick, from the board, so that blocking and unblocking in turns costs others no more than presence does.
+
 **Contacts.** The registrar tells what was added, changed or removed; the domain keeps the list in the directory current, pushes
 the change to the sessions that fetched the roster, and tells aliases who their members are.
 
@@ -13,7 +17,7 @@ An island: only addresses of this domain come here, see `User._contact`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -25,6 +29,7 @@ from actors.runtime import ActorRef, Runtime, TrioActor
 from actors.user import User
 from engine import alias as aliases
 from engine import messages as m
+from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, PersonalContact, RemovedContact, RosterVersion
 from engine.errors import StreamCondition
 from engine.jid import Jid
@@ -48,11 +53,21 @@ class Domain(TrioActor):
     """The actor of one domain."""
 
     def __init__(
-        self, name: str, contacts: ContactList, runtime: Runtime, directory: Directory, limits: Limits
+        self,
+        name: str,
+        contacts: ContactList,
+        runtime: Runtime,
+        directory: Directory,
+        limits: Limits,
+        *,
+        blocks: BlockLists,
     ) -> None:
         super().__init__()
         self._name = name
         self._contacts = contacts
+        self._blocks = blocks
+        self._told_blocks = blocks.copy()  # as presence was told by
+        self._changed_blocks: set[str] = set()  # whose list differs from that
         self._runtime = runtime
         self._directory = directory
         self._limits = limits
@@ -69,6 +84,7 @@ class Domain(TrioActor):
     def on_start(self) -> None:
         """Open the domain: its contacts can be found, its aliases are there, its users start when they are needed."""
         self._directory.publish(self._name, self._contacts)
+        self._directory.publish_blocks(self._name, self._blocks)
         self._directory.set_factory(self._name, self._start_user)
         self._reset_aliases()
 
@@ -82,6 +98,7 @@ class Domain(TrioActor):
     def _close(self, _: m.CloseDomain) -> None:
         self._directory.set_factory(self._name, None)
         self._directory.publish(self._name, None)
+        self._directory.publish_blocks(self._name, None)
         self._directory.unbind(self._name, self.actor_ref)
         self.stop()
 
@@ -105,6 +122,9 @@ class Domain(TrioActor):
         if change.jid.resource:
             self._watch(change)
             self._set_status(change.jid.bare, event.status)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._is_flush_due:
             self._is_flush_due = True
             wait = self._last_flush + PRESENCE_WINDOW_SECONDS - trio.current_time()
@@ -118,8 +138,10 @@ class Domain(TrioActor):
         if change.presence is None:
             self._watchers.pop(full, None)
         elif full not in self._watchers and (session := self._directory.find(full)) is not None:
+            self._tell_changed_blocks()  # to those who saw it otherwise; a newcomer did not
             self._watchers[full] = session
-            entries = tuple(entry for entries in self._board.values() for entry in entries.values())
+            board = (entry for entries in self._board.values() for entry in entries.values())
+            entries = self._blocks.visible(board, change.jid)
             if entries:
                 session.tell(m.PresenceSeen(entries))
 
@@ -136,12 +158,28 @@ class Domain(TrioActor):
     def _flush_presence(self, _: m.FlushPresence) -> None:
         self._is_flush_due = False
         self._last_flush = trio.current_time()
+        self._tell_changed_blocks()
         changes, self._changes = self._changes, {}
         told = tuple(change for change in changes.values() if self._post(change))
-        if told:
+        if not told:
+            return
+        for_all, accounts = self._blocks.withhold(told)
+        if accounts:
+            self._tell_filtered(told, for_all, accounts)
+        else:
             seen = m.PresenceSeen(told)
             for session in self._watchers.values():
                 session.tell(seen)
+
+    def _tell_filtered(
+        self, told: tuple[PresenceChange, ...], for_all: tuple[PresenceChange, ...], accounts: Collection[str]
+    ) -> None:
+        shared: dict[tuple[PresenceChange, ...], m.PresenceSeen] = {}
+        for full, session in self._watchers.items():
+            account, _, resource = full.partition("/")
+            shown = self._blocks.visible(told, Jid(account, resource)) if account in accounts else for_all
+            if shown:
+                session.tell(shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
 
     def _post(self, change: PresenceChange) -> bool:
         """Put a change on the board; False if it takes back what was never told."""
@@ -155,14 +193,16 @@ class Domain(TrioActor):
         return was_told
 
     def _answer_probe(self, command: m.ProbePresence) -> None:
-        entries = self._board.get(command.to.bare, {})
-        found = tuple(change for change in entries.values() if command.to in (change.jid, change.jid.to_bare()))
+        if self._refuses_blocker(command):
+            return
+        entries = self._blocks.visible(self._board.get(command.to.bare, {}).values(), command.session)
+        found = tuple(change for change in entries if command.to in (change.jid, change.jid.to_bare()))
         # RFC 6121, 4.3.2: a contact without a session is told as unavailable, from its bare JID.
         self._tell(command.session, m.PresenceSeen(found or (PresenceChange(command.to, None),)))
 
     def _answer_subscription(self, command: m.Subscribe) -> None:
         contact = self._contacts.find(command.to.bare)
-        if contact is None:
+        if contact is None or self._refuses_blocker(command):
             return
         if command.kind == "subscribe":
             self._tell(command.session, m.SubscriptionAnswered(command.to.to_bare(), "subscribed"))
@@ -171,6 +211,65 @@ class Domain(TrioActor):
         watcher = self._roster_watchers.get(command.session.bare)
         if watcher is not None and command.session.full in watcher.sessions:
             self._tell(command.session, self._change_for(watcher, (contact,)))
+
+    # -- blocking ------------------------------------------------------------------------------------------------------
+
+    def _refuses_blocker(self, command: m.ProbePresence | m.Subscribe) -> bool:
+        """Who blocks somebody asks nothing of him."""
+        stop = self._blocks.stop_presence(command.session, command.to)
+        if stop is None or stop.refusal is None:
+            return False
+        self._tell(command.session, stop.refusal)
+        return True
+
+    def _fetch_blocked(self, command: m.FetchBlocked) -> None:
+        session = command.request.session
+        self._tell(session, m.BlockedFetched(command.request, tuple(sorted(self._blocks.of(session.bare).items))))
+
+    def _blocked_changed(self, event: m.BlockedChanged) -> None:
+        session = event.request.session
+        self._blocks.put(session.bare, event.items)
+        self._changed_blocks.add(session.bare)
+        self._tell(session, m.RequestDone(event.request))
+        for address in self._directory.session_addresses(session.bare):
+            self._directory.tell(address, event)
+        self._flush_soon()
+
+    def _tell_changed_blocks(self) -> None:
+        """Of what is on the board: tell who sees it no more that it is unavailable, and who sees it again what it is."""
+        changed, self._changed_blocks = self._changed_blocks, set()
+        news: defaultdict[str, dict[Jid, PresenceChange]] = defaultdict(dict)
+        gone: dict[Jid, PresenceChange] = {}
+        for owner in changed:
+            for account in self._separated_anew(owner):
+                for viewer, entry in (*self._looks(owner, account), *self._looks(account, owner)):
+                    is_hidden = self._blocks.is_hidden(viewer, entry.jid)
+                    if is_hidden and not self._told_blocks.is_hidden(viewer, entry.jid):
+                        news[viewer.full][entry.jid] = gone.setdefault(entry.jid, PresenceChange(entry.jid, None))
+                    elif not is_hidden and self._told_blocks.is_hidden(viewer, entry.jid):
+                        news[viewer.full][entry.jid] = entry
+        shared: dict[tuple[PresenceChange, ...], m.PresenceSeen] = {}
+        for full, entries in news.items():
+            shown = tuple(entries.values())
+            self._watchers[full].tell(shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
+        for owner in changed:
+            self._told_blocks.put(owner, self._blocks.of(owner).items)
+
+    def _separated_anew(self, owner: str) -> Iterable[str]:
+        """Accounts for which something changed between them and the owner."""
+        touched = self._blocks.touched(owner, self._told_blocks)
+        everyone = {*self._board, *(full.partition("/")[0] for full in self._watchers)} if touched is None else ()
+        for account in touched or everyone:
+            now, before = self._blocks.separates(owner, account), self._told_blocks.separates(owner, account)
+            if now is None or now is not before:
+                yield account
+
+    def _looks(self, viewer: str, seen: str) -> Iterable[tuple[Jid, PresenceChange]]:
+        """Each session of one account that sees others, with each entry of the other account."""
+        entries = self._board.get(seen, {}).values()
+        for full in self._directory.session_addresses(viewer) if entries else ():
+            if full in self._watchers:
+                yield from ((Jid(viewer, full.partition("/")[2]), entry) for entry in entries)
 
     # -- contacts ------------------------------------------------------------------------------------------------------
 
@@ -216,6 +315,9 @@ class Domain(TrioActor):
     def _contacts_changed(self, event: m.ContactsChanged) -> None:
         for change in event.changes:
             self._contacts.apply(change)
+            if self._blocks and isinstance(change, RemovedContact):  # the list goes with the member
+                self._blocks.put(change.address, ())
+                self._told_blocks.put(change.address, ())
         for watcher in self._roster_watchers.values():
             self._push(watcher, event.changes)
         for change in event.changes:
@@ -277,6 +379,8 @@ class Domain(TrioActor):
         m.FlushPresence: _flush_presence,
         m.ProbePresence: _answer_probe,
         m.Subscribe: _answer_subscription,
+        m.FetchBlocked: _fetch_blocked,
+        m.BlockedChanged: _blocked_changed,
         m.FetchRoster: _fetch_roster,
         m.WatchRoster: _watch_roster,
         m.SessionClosed: _session_closed,

@@ -2,7 +2,8 @@
 
 All changes go through this one worker, one after another, so nothing is decided on what another command changes meanwhile.
 What changed is told to the domain, which pushes it to everyone online, and to the indexer; a client need not log in again. It
-also keeps, and answers for, what users set for themselves: names and groups of their contacts, and their photo.
+also keeps, and answers for, what users set for themselves: names and groups of their contacts, their photo, and whom they
+block. A block is answered by the domain, when it holds.
 
 Every message is answered, whatever becomes of it: a disk that cannot be written just now is ``resource-constraint``, a fault of
 ours ``internal-server-error``, and the next message is handled as if nothing had been.
@@ -24,6 +25,7 @@ from actors.provisioning import Outcome, carry_out
 from actors.runtime import Runtime, TrioActor
 from actors.worker import Worker
 from engine import administration as a
+from engine import blocking
 from engine import messages as m
 from engine.contacts import Contact, RemovedContact
 from engine.errors import Condition, Refusal
@@ -130,12 +132,12 @@ class Registrar(Worker):
         for domain in outcome.closed:
             self._close_domain(domain)
 
-    async def _tell_surely(self, address: str, changed: m.ContactsChanged) -> None:
+    async def _tell_surely(self, address: str, changed: m.ContactsChanged | m.BlockedChanged) -> None:
         """Tell what must not be lost: the change is on disk already."""
         while True:
             try:
                 if not self._directory.tell(address, changed):
-                    log.warning("accounts: a change of %s found nobody at %s", changed.domain, address)
+                    log.warning("accounts: a %s found nobody at %s", type(changed).__name__, address)
             except MailboxFull:
                 await trio.sleep(RETRY_SECONDS)
             else:
@@ -179,6 +181,17 @@ class Registrar(Worker):
         await self._accounts.set_photo(command.request.session.bare, photo)
         self._directory.tell(command.request.session.full, m.RequestDone(command.request))
 
+    async def _fetch_blocked(self, command: m.FetchBlocked) -> None:
+        self._directory.tell(command.request.session.domain, command)
+
+    async def _change_blocked(self, command: m.ChangeBlocked) -> None:
+        owner = command.request.session.bare
+        await self._check_member(owner)
+        items = blocking.changed(await self._accounts.blocked(owner), command.kind, command.addresses)
+        await self._accounts.set_blocked(owner, items)
+        event = m.BlockedChanged(command.request, command.kind, command.addresses, items)
+        await self._tell_surely(command.request.session.domain, event)
+
     async def _check_member(self, address: str) -> None:
         """Sessions of a member that was removed live on for a moment; what they set is for nobody."""
         contact = await self._accounts.find(address)
@@ -191,6 +204,8 @@ class Registrar(Worker):
         m.SetPersonalContact: _set_personal,
         m.FetchCard: _fetch_card,
         m.SetPhoto: _set_photo,
+        m.FetchBlocked: _fetch_blocked,
+        m.ChangeBlocked: _change_blocked,
     }
 
 

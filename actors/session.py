@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from actors.directory import Directory
 from actors.runtime import ActorRef, TrioActor
 from engine import messages as m
+from engine.blocking import Side
 from engine.errors import Condition, StreamCondition
 from engine.jid import Jid
 from engine.limits import DIRECTED_PRESENCES
@@ -33,6 +34,7 @@ class Session(TrioActor):
         self._user: ActorRef[Any] | None = None
         self._presence: Presence | None = None
         self._directed: set[Jid] = set()
+        self._knows_blocked = False  # its client asked for the block list, and is told of changes
 
     def on_start(self) -> None:
         """Take the address and ask the account in."""
@@ -71,6 +73,12 @@ class Session(TrioActor):
             self._take_back_directed(command.text)
 
     def _send_presence(self, command: m.SendPresence) -> None:
+        is_farewell = command.presence is None
+        stop = self._directory.blocks(self._jid.domain).stop_presence(self._jid, command.to, is_farewell=is_farewell)
+        if stop is not None and stop.side is Side.SENDER:
+            if stop.refusal is not None:
+                self._wire.deliver(stop.refusal)
+            return
         if command.presence is None:
             self._directed.discard(command.to)
         elif len(self._directed) < DIRECTED_PRESENCES or command.to in self._directed:
@@ -85,6 +93,25 @@ class Session(TrioActor):
         for to in self._directed:
             self._forward(m.SendPresence(self._jid, to, None, text))
         self._directed.clear()
+
+    def _deliver_iq(self, event: m.DeliverIq) -> None:
+        stop = self._directory.blocks(self._jid.domain).stop_iq(event.iq)
+        if stop is None:
+            self._wire.deliver(event)
+        elif stop.refusal is not None:  # it was on its way when the block began
+            self._directory.tell(event.iq.sender.full, stop.refusal)
+
+    def _fetch_blocked(self, command: m.FetchBlocked) -> None:
+        self._knows_blocked = True
+        self._forward(command)
+
+    def _blocked_changed(self, event: m.BlockedChanged) -> None:
+        blocks = self._directory.blocks(self._jid.domain)
+        for to in [to for to in self._directed if blocks.is_blocked(self._jid.bare, to)]:
+            self._directed.discard(to)
+            self._forward(m.SendPresence(self._jid, to, None))
+        if self._knows_blocked:
+            self._wire.deliver(event)
 
     def _reopen(self, _: m.ReopenSessions) -> None:
         self._forward(m.OpenSession(self._jid))
@@ -124,12 +151,14 @@ class Session(TrioActor):
         m.FetchCard: _forward,
         m.SetPhoto: _forward,
         m.SearchContacts: _forward,
+        m.FetchBlocked: _fetch_blocked,
+        m.ChangeBlocked: _forward,
         m.Disconnect: _disconnected,
         # what the client is told
         m.SessionOpened: _deliver,
         m.SessionRefused: _refused,
         m.DeliverChat: _deliver,
-        m.DeliverIq: _deliver,
+        m.DeliverIq: _deliver_iq,
         m.PresenceSeen: _deliver,
         m.SubscriptionAnswered: _deliver,
         m.RosterFetched: _deliver,
@@ -137,6 +166,8 @@ class Session(TrioActor):
         m.ContactFetched: _deliver,
         m.CardFetched: _deliver,
         m.ContactsFound: _deliver,
+        m.BlockedFetched: _deliver,
+        m.BlockedChanged: _blocked_changed,
         m.RequestDone: _deliver,
         m.RequestRefused: _deliver,
         # from the user and the operator

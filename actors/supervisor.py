@@ -23,6 +23,7 @@ from actors.indexer import Indexer
 from actors.registrar import Registrar
 from actors.runtime import ActorRef, ActorStopped, Runtime, TrioActor
 from engine import messages as m
+from engine.blocking import BlockLists
 from engine.contacts import ContactList
 from engine.errors import Condition
 from engine.limits import Limits
@@ -51,6 +52,7 @@ class Supervisor(TrioActor):
         *,
         newest: int,
         domains: Mapping[str, ContactList],
+        blocks: Mapping[str, BlockLists],
         configured: Collection[str],
     ) -> None:
         """Take what the system is made of.
@@ -62,6 +64,7 @@ class Supervisor(TrioActor):
             limits: of the configuration.
             newest: the newest archive id given so far.
             domains: the contact list of each domain that is served.
+            blocks: who blocks whom in each domain.
             configured: the domains that the configuration names; they cannot be removed.
         """
         super().__init__()
@@ -71,6 +74,7 @@ class Supervisor(TrioActor):
         self._limits = limits
         self._newest = newest
         self._domains = domains
+        self._blocks = blocks
         self._configured = configured
 
     def on_start(self) -> None:
@@ -104,8 +108,10 @@ class Supervisor(TrioActor):
     def _open_domain(self, name: str, contacts: ContactList | None = None) -> None:
         if self._directory.find(name) is not None:
             return
+        # A new domain has no members yet; its lists are kept here and not in its actor, which may begin anew.
+        blocks = self._blocks.get(name) or BlockLists(name)
         arguments = (name, contacts or ContactList(), self._runtime, self._directory, self._limits)
-        self._directory.bind(name, self._runtime.start(Domain, *arguments, owner=self.actor_ref))
+        self._directory.bind(name, self._runtime.start(Domain, *arguments, owner=self.actor_ref, blocks=blocks))
 
     def _close_domain(self, name: str) -> None:
         self._directory.tell(name, m.CloseDomain())

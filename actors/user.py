@@ -24,6 +24,7 @@ from actors.mailbox import MailboxFull
 from actors.runtime import TrioActor
 from engine import delivery
 from engine import messages as m
+from engine.blocking import Side, Stop
 from engine.contacts import Contact, PersonalContact
 from engine.errors import Condition
 from engine.jid import Jid
@@ -115,6 +116,11 @@ class User(TrioActor):
     def _send_outgoing(self) -> None:
         while self._outgoing:
             chat = self._outgoing[0]
+            stop = self._directory.blocks(self._domain).stop_chat(chat)
+            if stop is not None:
+                self._tell_refusal(stop)
+                self._outgoing.popleft()
+                continue
             contact = self._contact(chat.to.bare)
             # Only what the kindest state of the account would still turn away is decided without the recipient.
             account = delivery.Account.UNKNOWN if contact is None else delivery.Account.FULL_MATCH
@@ -159,10 +165,17 @@ class User(TrioActor):
 
     def _send_iq(self, command: m.SendIq) -> None:
         iq = command.iq
-        if iq.to.domain == self._domain and self._directory.find(iq.to.full) is not None:
+        stop = self._directory.blocks(self._domain).stop_iq(iq)
+        if stop is not None:
+            self._tell_refusal(stop)
+        elif iq.to.domain == self._domain and self._directory.find(iq.to.full) is not None:
             self._pass_on(iq.to.full, m.DeliverIq(iq))
         elif iq.kind in {"get", "set"}:
             self._tell(iq.sender.full, m.RequestRefused.of_iq(iq, Condition.SERVICE_UNAVAILABLE))
+
+    def _tell_refusal(self, stop: Stop) -> None:
+        if stop.refusal is not None:
+            self._tell(stop.refusal.request.session.full, stop.refusal)
 
     def _pass_on(self, address: str, message: Any) -> None:
         if not self._at_archiver:
@@ -194,6 +207,8 @@ class User(TrioActor):
             self._has_held_all = False
 
     def _deliver(self, chat: m.Chat) -> None:
+        if self._directory.blocks(self._domain).shuts_out(self._address, chat):
+            return  # it was sent before its sender was blocked: history, but told to nobody any more
         decided = delivery.choose(chat, self._address, self._sessions)
         if decided.outcome is delivery.Outcome.REFUSE:
             self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.SERVICE_UNAVAILABLE))
@@ -256,12 +271,17 @@ class User(TrioActor):
 
     def _see_presence(self, command: m.SendPresence) -> None:
         seen = m.PresenceSeen((PresenceChange(command.session, command.presence, command.text),))
+        blocks = self._directory.blocks(self._domain)
+        is_farewell = command.presence is None
         if command.to.is_bare:
-            for resource, presence in self._sessions.items():
-                if presence is not None:
-                    self._tell(f"{self._address}/{resource}", seen)
-        elif command.to.resource in self._sessions:
-            self._tell(command.to.full, seen)
+            addressed = [resource for resource, presence in self._sessions.items() if presence is not None]
+        else:
+            addressed = [command.to.resource] if command.to.resource in self._sessions else []
+        for jid in map(command.to.with_resource, addressed):
+            side = blocks.side(command.session, jid)
+            # Whoever begins to block somebody takes back what he directed to him: that is let through.
+            if side is None or (side is Side.SENDER and is_farewell):
+                self._tell(jid.full, seen)
 
     def _direct_presence(self, command: m.SendPresence) -> None:
         # One message both ways: out from an own session, and in from a contact's (or from an own one to oneself).
@@ -317,7 +337,7 @@ class User(TrioActor):
         else:
             self._tell(REGISTRAR, command)
 
-    def _set_photo(self, command: m.SetPhoto) -> None:
+    def _ask_registrar(self, command: m.SetPhoto | m.FetchBlocked | m.ChangeBlocked) -> None:
         self._tell(REGISTRAR, command)
 
     def _search(self, command: m.SearchContacts) -> None:
@@ -355,6 +375,8 @@ class User(TrioActor):
         m.PersonalContactChanged: _personal_changed,
         m.FetchContact: _fetch_contact,
         m.FetchCard: _fetch_card,
-        m.SetPhoto: _set_photo,
+        m.SetPhoto: _ask_registrar,
+        m.FetchBlocked: _ask_registrar,
+        m.ChangeBlocked: _ask_registrar,
         m.SearchContacts: _search,
     }

@@ -28,6 +28,7 @@ from actors.supervisor import Ports, Supervisor, tell_sender
 from config.settings import Endpoint, Settings
 from config.status import figures
 from config.upkeep import Stores, open_stores, reindex, verify
+from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, RemovedContact
 from engine.jid import Jid
 from engine.ports import StorageUnavailable, Wire
@@ -83,18 +84,27 @@ class _Server:
         settings: the configuration.
         stores: what is kept, open.
         domains: the contacts of each domain.
+        blocks: who blocks whom in each domain.
         newest: archive id.
         secret: of the accounts, for logins of who does not exist.
     """
 
     def __init__(
-        self, settings: Settings, stores: Stores, domains: dict[str, ContactList], newest: int, secret: bytes
+        self,
+        settings: Settings,
+        stores: Stores,
+        *,
+        domains: dict[str, ContactList],
+        blocks: dict[str, BlockLists],
+        newest: int,
+        secret: bytes,
     ) -> None:
         self._settings = settings
         self._stores = stores
         self._directory = Directory()
         self._runtime = Runtime(tell_sender(self._directory))
         self._domains = domains
+        self._blocks = blocks
         self._newest = newest
         mux = build_mux(Software(version=metadata.version("rookery")), Renderer(self._describe))
         self._options = StreamOptions(
@@ -120,7 +130,9 @@ class _Server:
             entries = await accounts.contacts(domain)
             contacts = [entry for entry in entries if isinstance(entry, Contact)]
             domains[domain] = ContactList(contacts, [e for e in entries if isinstance(e, RemovedContact)])
-        return cls(settings, stores, domains, await stores.archive.newest(), await accounts.secret("login"))
+        blocks = {domain: BlockLists(domain, await accounts.block_lists(domain)) for domain in domains}
+        newest, secret = await stores.archive.newest(), await accounts.secret("login")
+        return cls(settings, stores, domains=domains, blocks=blocks, newest=newest, secret=secret)
 
     async def run(self, ready: Callable[[str], None], stop: trio.Event) -> None:
         """Serve until `stop` is set or a signal says so."""
@@ -155,6 +167,7 @@ class _Server:
             self._settings.limits,
             newest=self._newest,
             domains=self._domains,
+            blocks=self._blocks,
             configured=self._settings.domains,
         )
         await self._runtime.quiescent()

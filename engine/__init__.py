@@ -15,6 +15,7 @@ What you find in this package, all of it plain functions over values, without tr
 `delivery`         who gets a message: the table of RFC 6121, section 8
 `contacts`         the domain as a contact list; roster versions; a user's own additions
 `alias`            whom an alias reaches, and which may not be made
+`blocking`         whom a member shuts out, and what that stops
 `administration`   what an operator can ask for
 `ports`            what is kept or found elsewhere: archive, accounts, contact search, a client's wire
 `errors` `limits`  why something is refused; what is bounded, where, and why there

@@ -50,6 +50,13 @@ _ERROR_TYPES = {
 }
 
 
+class Detail(StrEnum):
+    """What a condition alone does not say (RFC 6120, 8.3.2: application-specific)."""
+
+    BLOCKED = "blocked"
+    """With `Condition.NOT_ACCEPTABLE`: the sender himself blocks whom he wrote to (XEP-0191, 3.3)."""
+
+
 class StreamCondition(StrEnum):
     """Why a stream ends."""
 

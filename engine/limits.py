@@ -77,6 +77,10 @@ NAME_CHARACTERS = 256
 ROSTER_GROUPS = 16
 """Own groups on one contact. More: ``not-acceptable``."""
 
+BLOCKED_ADDRESSES = 500
+"""On the block list of one account, and in one command: people block a handful. Every list is kept in memory and sent whole,
+and every address of a command is prepared while others wait. More: ``policy-violation``, and the list stays as it was."""
+
 WAITING_PAGE = 500
 """Messages fetched at a time when those that waited are delivered at login; bounds memory, not what is delivered."""
 

@@ -4,7 +4,7 @@ Each port is a Protocol with two implementations that pass the same tests: one o
 (`index.memory`). The methods are coroutines; only workers await them, never a handler.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -236,6 +236,15 @@ class Accounts(Protocol):
         self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
     ) -> PersonalContact:
         """Keep (or, with neither, drop) the user's own name and groups for a contact."""
+
+    async def block_lists(self, domain: str) -> dict[str, frozenset[str]]:
+        """Whom the members of a domain block: of each member who blocks somebody, the addresses."""
+
+    async def blocked(self, owner: str) -> frozenset[str]:
+        """Whom this user blocks."""
+
+    async def set_blocked(self, owner: str, addresses: Collection[str]) -> None:
+        """From now on this is the user's block list, on disk when this returns."""
 
     async def photo(self, address: str) -> Photo | None:
         """The user's picture."""

@@ -73,6 +73,10 @@ _CHECKS: Final = (
         "SELECT owner, address FROM personal WHERE owner NOT IN (SELECT address FROM contact WHERE kind = 'member')",
     ),
     (
+        "blocked address {1} of {0}: there is no such owner",
+        "SELECT owner, address FROM blocked WHERE owner NOT IN (SELECT address FROM contact WHERE kind = 'member')",
+    ),
+    (
         "photo of {0}: there is no such member",
         "SELECT address FROM photo WHERE address NOT IN (SELECT address FROM contact WHERE kind = 'member')",
     ),

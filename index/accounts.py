@@ -8,14 +8,14 @@ Owns ``accounts.sqlite``. Rules:
 - **Removed contacts** are remembered, the newest `REMOVED_KEPT` of each domain: one more than the contact list remembers, so
   that it learns from the surplus one how far back it knows.
 - **A new password** replaces the verifiers of all hashes: no mechanism goes on with the old one.
-- **What a member keeps** (verifiers, personal contacts, photo) goes with him; a member replaced by an alias has gone.
+- **What a member keeps** (`index.belongings`) goes with him; a member replaced by an alias has gone.
 
 Who is nobody's member cannot keep anything, and a domain that is not served cannot have contacts: `LookupError`.
 """
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -25,9 +25,11 @@ import msgspec
 from engine.contacts import REMOVED_REMEMBERED, Contact, ContactKind, PersonalContact, RemovedContact
 from engine.messages import Photo
 from engine.ports import StorageUnavailable, Verifier
+from index import belongings
 from index.account_checks import problems
 from index.asyncio_island import Island
-from index.database import Database, T, describe_damage, in_chunks, insert, placeholders
+from index.belongings import Verifiers
+from index.database import Database, T, describe_damage, insert
 from index.migrations import Schema
 
 APPLICATION_ID: Final = 0x526F6B62
@@ -35,9 +37,6 @@ APPLICATION_ID: Final = 0x526F6B62
 REMOVED_KEPT: Final = REMOVED_REMEMBERED + 1
 
 SECRET_BYTES: Final = 32
-
-Verifiers = Mapping[str, Verifier]
-"""Hash name -> verifier."""
 
 
 class SqliteAccounts:
@@ -138,11 +137,9 @@ class SqliteAccounts:
             rows = [_contact_row(c, versions.number(_domain(c.address))) for c in numbered]
             insert(connection, _CONTACT_COLUMNS, rows, _OR_REPLACE_CONTACT)
             addresses = [c.address for c in contacts]
-            _delete(connection, "removed_contact", "address", addresses)
-            aliases = [c.address for c in contacts if c.is_alias]
-            for table, column in _KEPT:
-                _delete(connection, table, column, aliases)
-            _put_verifiers(connection, verifiers or {})
+            belongings.delete(connection, "removed_contact", "address", addresses)
+            belongings.forget_kept(connection, [c.address for c in contacts if c.is_alias])
+            belongings.put_verifiers(connection, verifiers or {})
             versions.save()
             return numbered
 
@@ -190,7 +187,7 @@ class SqliteAccounts:
         Raises:
             LookupError: no such member.
         """
-        await self._write(lambda connection: _put_verifiers(connection, {address: verifiers}))
+        await self._write(lambda connection: belongings.put_verifiers(connection, {address: verifiers}))
 
     async def verifier(self, address: str, hash_name: str) -> Verifier | None:
         """See `engine.ports.Accounts.verifier`."""
@@ -220,7 +217,7 @@ class SqliteAccounts:
         """
 
         def write(connection: sqlite3.Connection) -> PersonalContact:
-            _require_member(connection, owner)
+            belongings.require_member(connection, owner)
             versions = _Versions(connection)
             changed = versions.take(_domain(owner))
             row = (owner, address, name, None if groups is None else _text(groups), changed)
@@ -229,6 +226,22 @@ class SqliteAccounts:
             return PersonalContact(address=address, name=name, groups=groups, changed=changed)
 
         return await self._write(write)
+
+    async def block_lists(self, domain: str) -> dict[str, frozenset[str]]:
+        """See `engine.ports.Accounts.block_lists`."""
+        return await self._island.run(self._database.read, lambda c: belongings.block_lists(c, domain))
+
+    async def blocked(self, owner: str) -> frozenset[str]:
+        """See `engine.ports.Accounts.blocked`."""
+        return await self._island.run(self._database.read, lambda c: belongings.blocked(c, owner))
+
+    async def set_blocked(self, owner: str, addresses: Collection[str]) -> None:
+        """See `engine.ports.Accounts.set_blocked`.
+
+        Raises:
+            LookupError: no such member.
+        """
+        await self._write(lambda connection: belongings.set_blocked(connection, owner, addresses))
 
     async def photo(self, address: str) -> Photo | None:
         """See `engine.ports.Accounts.photo`."""
@@ -243,7 +256,7 @@ class SqliteAccounts:
         """
 
         def write(connection: sqlite3.Connection) -> None:
-            _require_member(connection, address)
+            belongings.require_member(connection, address)
             connection.execute("DELETE FROM photo WHERE address = ?", (address,))
             if photo is not None:
                 insert(connection, "photo (address, media_type, data)", [(address, photo.media_type, photo.data)])
@@ -319,7 +332,6 @@ _FORGET_OLDEST_REMOVED: Final = """
     DELETE FROM removed_contact WHERE domain = :domain AND changed <=
         (SELECT changed FROM removed_contact WHERE domain = :domain ORDER BY changed DESC LIMIT 1 OFFSET :kept)
 """
-_KEPT: Final = (("verifier", "address"), ("personal", "owner"), ("photo", "address"))
 _KINDS: Final = {kind.value: kind for kind in ContactKind}
 _texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -349,38 +361,3 @@ def _contact(row: Any) -> Contact:
         members=() if members == "[]" else _texts(members),
         changed=changed,
     )
-
-
-def _delete(connection: sqlite3.Connection, table: str, column: str, keys: Sequence[str]) -> None:
-    for chunk in in_chunks(keys):
-        connection.execute(
-            f"DELETE FROM {table} WHERE {column} IN (VALUES {placeholders(len(chunk), 1)})",  # noqa: S608
-            chunk,
-        )
-
-
-def _put_verifiers(connection: sqlite3.Connection, verifiers: Mapping[str, Verifiers]) -> None:
-    _require_members(connection, list(verifiers))
-    _delete(connection, "verifier", "address", list(verifiers))
-    rows = [
-        (address, hash_name, v.salt, v.iterations, v.stored_key, v.server_key)
-        for address, of_one in verifiers.items()
-        for hash_name, v in of_one.items()
-    ]
-    insert(connection, "verifier (address, hash_name, salt, iterations, stored_key, server_key)", rows)
-
-
-def _require_member(connection: sqlite3.Connection, address: str) -> None:
-    _require_members(connection, [address])
-
-
-def _require_members(connection: sqlite3.Connection, addresses: Sequence[str]) -> None:
-    for chunk in in_chunks(addresses):
-        sql = (
-            "SELECT address FROM contact WHERE kind = 'member'"  # noqa: S608
-            f" AND address IN (VALUES {placeholders(len(chunk), 1)})"
-        )
-        known = {address for (address,) in connection.execute(sql, chunk)}
-        for address in chunk:
-            if address not in known:
-                raise LookupError(f"there is no member {address}")

@@ -5,7 +5,7 @@ tasks their turn once, as the disk does. `MemoryArchive.fail_with` and `MemoryAc
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 import trio
@@ -126,6 +126,7 @@ class MemoryAccounts:
         self._verifiers: dict[str, Verifiers] = {}
         self._personal: dict[str, dict[str, PersonalContact]] = {}
         self._photos: dict[str, Photo] = {}
+        self._blocked: dict[str, frozenset[str]] = {}
         self._secrets: dict[str, bytes] = {}
 
     async def domains(self) -> list[str]:
@@ -247,6 +248,24 @@ class MemoryAccounts:
         self._personal.setdefault(owner, {})[address] = entry
         return entry
 
+    async def block_lists(self, domain: str) -> dict[str, frozenset[str]]:
+        """See `engine.ports.Accounts.block_lists`."""
+        await self._reach_disk()
+        return {owner: items for owner, items in self._blocked.items() if owner.rpartition("@")[2] == domain}
+
+    async def blocked(self, owner: str) -> frozenset[str]:
+        """See `engine.ports.Accounts.blocked`."""
+        await self._reach_disk()
+        return self._blocked.get(owner, frozenset())
+
+    async def set_blocked(self, owner: str, addresses: Collection[str]) -> None:
+        """See `engine.ports.Accounts.set_blocked`."""
+        await self._reach_disk()
+        self._require_member(owner)
+        self._blocked.pop(owner, None)
+        if addresses:
+            self._blocked[owner] = frozenset(addresses)
+
     async def photo(self, address: str) -> Photo | None:
         """See `engine.ports.Accounts.photo`."""
         await self._reach_disk()
@@ -289,3 +308,4 @@ class MemoryAccounts:
         self._verifiers.pop(address, None)
         self._personal.pop(address, None)
         self._photos.pop(address, None)
+        self._blocked.pop(address, None)

@@ -13,12 +13,14 @@ the builder of `engine.xmpp.xml` and hence well-formed and bounded.
 `presences`    presence, subscriptions, the members of an alias
 `contacts`     the contact list, cards, the search for contacts
 `history`      questions to the history
+`blocking`     whom an account shuts out
 `answers`      what is passed on, and plain answers
 =============  =========================================================
 """
 
 # A message is named once, in its file; the stars make the package the one vocabulary.
 from engine.messages.answers import *
+from engine.messages.blocking import *
 from engine.messages.chats import *
 from engine.messages.contacts import *
 from engine.messages.history import *

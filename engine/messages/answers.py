@@ -2,7 +2,8 @@
 
 import msgspec
 
-from engine.errors import Condition
+from engine.errors import Condition, Detail
+from engine.jid import Jid
 from engine.messages.values import Chat, Iq, Request
 
 
@@ -30,13 +31,23 @@ class RequestRefused(msgspec.Struct, frozen=True):
     request: Request
     condition: Condition
     text: str = ""
+    detail: Detail | None = None
 
     @classmethod
-    def of_chat(cls, chat: Chat, condition: Condition, text: str = "") -> "RequestRefused":
+    def of_chat(
+        cls, chat: Chat, condition: Condition, text: str = "", detail: Detail | None = None
+    ) -> "RequestRefused":
         """The refusal of a message, for the session that sent it."""
-        return cls(Request(chat.sender, chat.stanza_id, chat.to.full, kind="message"), condition, text)
+        return cls(Request(chat.sender, chat.stanza_id, chat.to.full, kind="message"), condition, text, detail)
 
     @classmethod
-    def of_iq(cls, iq: Iq, condition: Condition) -> "RequestRefused":
+    def of_iq(cls, iq: Iq, condition: Condition, detail: Detail | None = None) -> "RequestRefused":
         """The refusal of a request to another session."""
-        return cls(Request(iq.sender, iq.stanza_id, iq.to.full), condition)
+        return cls(Request(iq.sender, iq.stanza_id, iq.to.full), condition, detail=detail)
+
+    @classmethod
+    def of_presence(
+        cls, session: Jid, to: Jid, condition: Condition, text: str = "", detail: Detail | None = None
+    ) -> "RequestRefused":
+        """The refusal of presence that a session sent to somebody."""
+        return cls(Request(session, "", to.full, kind="presence"), condition, text, detail)

@@ -148,7 +148,7 @@ class Renderer:
 
     def refused(self, event: m.RequestRefused, _recipient: Recipient) -> bytes:
         """A stanza was refused."""
-        return stanzas.refusal(event.request, event.condition, event.text)
+        return stanzas.refusal(event.request, event.condition, event.text, event.detail)
 
     def nothing(self, _event: object, _recipient: Recipient) -> None:
         """The stream says it."""

@@ -14,7 +14,7 @@ the byte, whatever was sent.
 from collections.abc import Callable
 from typing import Final, cast
 
-from engine.errors import Condition, Refusal
+from engine.errors import Condition, Detail, Refusal
 from engine.jid import Jid, JidError
 from engine.limits import PRESENCE_BYTES
 from engine.messages import Chat, ChatKind, Request
@@ -209,14 +209,16 @@ def result(request: Request, child: Element | None = None) -> bytes:
     )
 
 
-def refusal(request: Request, condition: Condition, text: str = "") -> bytes:
+def refusal(request: Request, condition: Condition, text: str = "", detail: Detail | None = None) -> bytes:
     """That a stanza was refused (RFC 6120, 8.3): from whom it was sent to, without what was sent."""
+    namespace, error_type = ("", condition.error_type) if detail is None else _DETAILS[detail]
     error = E(
         "error",
         CLIENT,
         E(condition.value, STANZA_ERRORS),
         E("text", STANZA_ERRORS, clean_text(text), attributes={"xml:lang": "en"}) if text else None,
-        type=condition.error_type,
+        None if detail is None else E(detail.value, namespace),
+        type=error_type,
     )
     return written(
         E(
@@ -229,6 +231,10 @@ def refusal(request: Request, condition: Condition, text: str = "") -> bytes:
             to=request.session.full,
         )
     )
+
+
+_DETAILS = {Detail.BLOCKED: ("urn:xmpp:blocking:errors", "cancel")}
+"""Detail -> the namespace of its element, and the type that its XEP gives the error."""
 
 
 def written(stanza: Element) -> bytes:

@@ -189,13 +189,42 @@ async def test_photos(served):
         assert await served.photo(ANN) == photo
 
 
+async def test_block_lists(served):
+    await served.put([member(ANN), member(BOB), member(YVES)])
+    assert await served.blocked(ANN) == frozenset()
+    assert await served.block_lists(X) == {}
+    await served.set_blocked(ANN, [BOB, "x.org", BOB, "nobody@else.where/room 1"])
+    await served.set_blocked(BOB, {ANN})
+    await served.set_blocked(YVES, (ANN, YVES))
+    assert await served.blocked(ANN) == {BOB, "x.org", "nobody@else.where/room 1"}
+    assert await served.block_lists(X) == {ANN: await served.blocked(ANN), BOB: {ANN}}
+    assert await served.block_lists(Y) == {YVES: {ANN, YVES}}
+    assert await served.block_lists("unknown.org") == {}
+    await served.set_blocked(BOB, ())
+    assert await served.block_lists(X) == {ANN: await served.blocked(ANN)}
+    await served.set_blocked(ANN, [BOB])
+    assert await served.blocked(ANN) == {BOB}
+
+
+async def test_an_address_that_is_given_again_stays_blocked(served):
+    await served.put([member(ANN), member(BOB)])
+    await served.set_blocked(ANN, [BOB])
+    await served.set_blocked(BOB, [ANN])
+    await served.remove([BOB])
+    await served.put([member(BOB)])
+    assert await served.block_lists(X) == {ANN: {BOB}}
+
+
 async def test_what_a_member_kept_goes_with_him(served):
     for leave in (served.remove([ANN]), served.put([alias(ANN, BOB)])):
         await served.put([member(ANN), member(BOB)], {ANN: {"sha-1": OLD}})
         await served.set_photo(ANN, Photo("image/png", b"png"))
         await served.set_personal(ANN, BOB, "Bobby", None)
+        await served.set_blocked(ANN, [BOB])
         await leave
+        assert await served.block_lists(X) == {}
         await served.put([member(ANN)])
+        assert await served.blocked(ANN) == frozenset()
         assert await served.verifier(ANN, "sha-1") is None
         assert await served.photo(ANN) is None
         assert await served.personal(ANN) == []
@@ -209,6 +238,8 @@ async def test_nobody_keeps_nothing(served):
             served.set_photo(nobody, Photo("image/png", b"")),
             served.set_photo(nobody, None),
             served.set_personal(nobody, ANN, "Ann", None),
+            served.set_blocked(nobody, [ANN]),
+            served.set_blocked(nobody, []),
             served.put([member(ANN, "changed")], {nobody: {"sha-1": OLD}}),
         ):
             with pytest.raises(LookupError, match=nobody):
@@ -232,12 +263,14 @@ async def test_a_restart_keeps_everything(tmp_path, island):
         await accounts.add_domain(X)
         await accounts.put([member(ANN), member(BOB)], {ANN: {"sha-1": OLD}})
         await accounts.remove([BOB])
+        await accounts.set_blocked(ANN, [BOB])
         secret = await accounts.secret("one")
     async with SqliteAccounts(island, path) as accounts:
         assert await accounts.domains() == [X]
         assert await listed(accounts) == {"C " + ANN: 1, "R " + BOB: 3}
         assert await accounts.verifier(ANN, "sha-1") == OLD
         assert await accounts.secret("one") == secret
+        assert await accounts.block_lists(X) == {ANN: {BOB}}
         assert await accounts.problems() == []
 
 
@@ -278,6 +311,7 @@ STEPS = st.lists(
         st.tuples(st.just("set_verifiers"), ADDRESSES, KEYS),
         st.tuples(st.just("set_personal"), ADDRESSES, ADDRESSES, NAMES, GROUPS),
         st.tuples(st.just("set_photo"), ADDRESSES, PHOTOS),
+        st.tuples(st.just("set_blocked"), ADDRESSES, st.lists(ADDRESSES, max_size=2)),
     ),
     max_size=15,
 )
@@ -294,11 +328,12 @@ async def outcome_of(accounts, method, *args):
 async def everything(accounts):
     state = {"domains": await accounts.domains()}
     for domain in (X, Y):
-        state[domain] = [plain(each) for each in await accounts.contacts(domain)]
+        contacts = [plain(each) for each in await accounts.contacts(domain)]
+        state[domain] = contacts, await accounts.block_lists(domain)
     for address in (ANN, BOB, TEAM, YVES):
         found = await accounts.find(address)
         keys = [await accounts.verifier(address, name) for name in ("sha-1", "sha-256")]
-        kept = await accounts.personal(address), await accounts.photo(address)
+        kept = await accounts.personal(address), await accounts.photo(address), await accounts.blocked(address)
         state[address] = (found and plain(found), keys, kept)
     return state
 

@@ -310,6 +310,7 @@ async def test_damaged_pages_are_named(island, path, clock):
             "verifier sha-1 of a@x.org has keys",
         ),
         ("INSERT INTO verifier VALUES ('b@x.org', 'sha-1', x'00', 1, x'00', x'00')", "there is no such member"),
+        ("INSERT INTO blocked VALUES ('b@x.org', 'a@x.org')", "blocked address a@x.org of b@x.org"),
         ("INSERT INTO personal VALUES ('b@x.org', 'a@x.org', '', '[]', 1)", "personal contact a@x.org of b@x.org"),
     ],
 )

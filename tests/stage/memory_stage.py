@@ -12,6 +12,7 @@ from actors.session import Session
 from actors.supervisor import Ports, Supervisor, tell_sender
 from engine import administration as a
 from engine import messages as m
+from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, RemovedContact
 from engine.errors import StreamCondition
 from engine.jid import Jid
@@ -198,6 +199,17 @@ class MemoryStage:
         finally:
             archive.fail_with = None
 
+    @contextmanager
+    def broken_accounts(self) -> Iterator[None]:
+        """Until the end of the block the accounts can neither be read nor written."""
+        accounts = self._ports.accounts
+        assert isinstance(accounts, MemoryAccounts)
+        accounts.fail_with = StorageUnavailable("the disk is full")
+        try:
+            yield
+        finally:
+            accounts.fail_with = None
+
 
 @asynccontextmanager
 async def memory_stage() -> AsyncIterator[MemoryStage]:
@@ -217,7 +229,9 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
     runtime = Runtime(tell_sender(directory))
     async with trio.open_nursery() as nursery:
         await nursery.start(runtime.run)
-        runtime.start(Supervisor, runtime, directory, ports, Limits(), newest=0, domains=domains, configured=(DOMAIN,))
+        blocks = {domain: BlockLists(domain, await accounts.block_lists(domain)) for domain in domains}
+        about = {"domains": domains, "blocks": blocks, "configured": (DOMAIN,)}
+        runtime.start(Supervisor, runtime, directory, ports, Limits(), newest=0, **about)
         await runtime.quiescent()
         yield MemoryStage(runtime, directory, ports)
         await runtime.stop_all()

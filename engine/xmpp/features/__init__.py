@@ -4,7 +4,7 @@ A new one is a file with a `Feature`, and a line in `build_mux`. What it can han
 requests, events, elements beside stanzas, service discovery, stream features.
 """
 
-from engine.xmpp.features import caps, clock, contact_search, disco, ping, roster, stanza_ids, vcard, version
+from engine.xmpp.features import blocking, caps, clock, contact_search, disco, ping, roster, stanza_ids, vcard, version
 from engine.xmpp.mux import Mux, Software
 from engine.xmpp.rendering import Renderer
 
@@ -16,6 +16,7 @@ def build_mux(software: Software, renderer: Renderer | None = None) -> Mux:
         (
             (renderer or Renderer()).feature(),
             roster.make(),
+            blocking.make(),
             disco.make(software),
             caps.FEATURE,
             clock.FEATURE,

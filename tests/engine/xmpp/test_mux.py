@@ -31,7 +31,12 @@ def test_every_request_has_an_answer():
     """A request that a handler may send to the session finds its answer under the name that it was given."""
     for (_, _, name), handler in MUX.handlers.items():
         source = inspect.getsource(handler)
-        pairs = {"FetchContact": m.ContactFetched, "FetchCard": m.CardFetched, "FetchRoster": m.RosterFetched}
+        pairs = {
+            "FetchContact": m.ContactFetched,
+            "FetchCard": m.CardFetched,
+            "FetchRoster": m.RosterFetched,
+            "FetchBlocked": m.BlockedFetched,
+        }
         for command, event in pairs.items():
             if f"m.{command}(" in source:
                 assert (event, name) in MUX.answers
@@ -42,10 +47,10 @@ def test_every_request_has_an_answer():
 @pytest.mark.parametrize("place", Place)
 def test_what_is_advertised_is_handled_and_the_other_way_round(place):
     handled = {name[1:].partition("}")[0] for where, _, name in MUX.handlers if where is place}
-    # Only the domain speaks for the account's card: the card is asked of an account.
+    # The domain says what an account can be asked for (XEP-0054, XEP-0191).
     advertised = set(MUX.listings[place].features)
     if place is Place.SERVER:
-        handled.add("vcard-temp")
+        handled |= {"vcard-temp", "urn:xmpp:blocking"}
     assert advertised - PASSIVE == handled - UNADVERTISED
 
 

@@ -1,0 +1,88 @@
+"""What members keep, as rows that go with them: of the accounts' database, for `index.accounts`.
+
+A member replaced by an alias has gone. Who is nobody's member cannot keep anything: `LookupError`.
+"""
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from engine.ports import Verifier
+from index.database import in_chunks, insert, placeholders
+
+Verifiers = Mapping[str, Verifier]
+"""Hash name -> verifier."""
+
+_TABLES: Final = (("verifier", "address"), ("personal", "owner"), ("photo", "address"), ("blocked", "owner"))
+"""Each table with the column that says whose a row is; when a contact's row goes, the database itself takes them along."""
+
+
+def delete(connection: sqlite3.Connection, table: str, column: str, keys: Sequence[str]) -> None:
+    """Remove the rows with these keys."""
+    for chunk in in_chunks(keys):
+        connection.execute(
+            f"DELETE FROM {table} WHERE {column} IN (VALUES {placeholders(len(chunk), 1)})",  # noqa: S608
+            chunk,
+        )
+
+
+def forget_kept(connection: sqlite3.Connection, addresses: Sequence[str]) -> None:
+    """Remove whatever these kept."""
+    for table, column in _TABLES:
+        delete(connection, table, column, addresses)
+
+
+def put_verifiers(connection: sqlite3.Connection, verifiers: Mapping[str, Verifiers]) -> None:
+    """New passwords; the verifiers of all hashes are replaced."""
+    require_members(connection, list(verifiers))
+    delete(connection, "verifier", "address", list(verifiers))
+    rows = [
+        (address, hash_name, v.salt, v.iterations, v.stored_key, v.server_key)
+        for address, of_one in verifiers.items()
+        for hash_name, v in of_one.items()
+    ]
+    insert(connection, "verifier (address, hash_name, salt, iterations, stored_key, server_key)", rows)
+
+
+def block_lists(connection: sqlite3.Connection, domain: str) -> dict[str, frozenset[str]]:
+    """Of each member of a domain who blocks somebody, the addresses."""
+    # CROSS JOIN keeps this order: the few who block are looked at, not every member.
+    sql = """
+        SELECT owner, blocked.address FROM blocked
+        CROSS JOIN contact ON contact.address = owner CROSS JOIN domain ON domain.id = contact.domain
+        WHERE domain.name = ?
+    """
+    found: dict[str, list[str]] = {}
+    for owner, address in connection.execute(sql, (domain,)):
+        found.setdefault(owner, []).append(address)
+    return {owner: frozenset(addresses) for owner, addresses in found.items()}
+
+
+def blocked(connection: sqlite3.Connection, owner: str) -> frozenset[str]:
+    """Whom a member blocks."""
+    return frozenset(a for (a,) in connection.execute("SELECT address FROM blocked WHERE owner = ?", (owner,)))
+
+
+def set_blocked(connection: sqlite3.Connection, owner: str, addresses: Collection[str]) -> None:
+    """Replace a member's block list."""
+    require_member(connection, owner)
+    connection.execute("DELETE FROM blocked WHERE owner = ?", (owner,))
+    insert(connection, "blocked (owner, address)", [(owner, address) for address in sorted(set(addresses))])
+
+
+def require_member(connection: sqlite3.Connection, address: str) -> None:
+    """Raises `LookupError` if there is no such member."""
+    require_members(connection, [address])
+
+
+def require_members(connection: sqlite3.Connection, addresses: Sequence[str]) -> None:
+    """Raises `LookupError` if one of these is no member."""
+    for chunk in in_chunks(addresses):
+        sql = (
+            "SELECT address FROM contact WHERE kind = 'member'"  # noqa: S608
+            f" AND address IN (VALUES {placeholders(len(chunk), 1)})"
+        )
+        known = {address for (address,) in connection.execute(sql, chunk)}
+        for address in chunk:
+            if address not in known:
+                raise LookupError(f"there is no member {address}")
