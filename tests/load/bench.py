@@ -81,6 +81,7 @@ class Round(msgspec.Struct):
         latencies: seconds, in any order; empty where there is none.
         samples: looks while it ran.
         memory_each: bytes for each unit, where that is the question.
+        note: what else to know.
         faults: what was wrong; such a round proves nothing.
     """
 
@@ -92,6 +93,7 @@ class Round(msgspec.Struct):
     samples: list[Sample]
     faults: list[str]
     memory_each: float = 0.0
+    note: str = ""
 
 
 class Watch:
@@ -101,6 +103,7 @@ class Watch:
         self.units = 0
         self.latencies: array[float] = array("d")
         self.faults: list[str] = []
+        self.note = ""
         self._bench = bench
         self._samples: list[Sample] = []
         self._is_running = True
@@ -126,7 +129,8 @@ class Watch:
         self._bench.settle()
         cpu = self._bench.cpu() - self._cpu
         self.faults += self._bench.failures()
-        return Round(self.units, self._ended - self.began, cpu, own, self.latencies, self._samples, self.faults)
+        seconds = self._ended - self.began
+        return Round(self.units, seconds, cpu, own, self.latencies, self._samples, self.faults, note=self.note)
 
     def _look(self) -> bool:
         if self._is_running:
@@ -146,6 +150,9 @@ class Bench:
         security: of the connections.
         progress: where it is told what happens.
         has_acks: stream management is switched on where it is offered; carbons are, too.
+
+    Attributes:
+        memo: what workloads remember from one round to the next, such as rooms that are made.
     """
 
     def __init__(
@@ -157,6 +164,7 @@ class Bench:
         self.loop = Loop()
         self.accounts = population.accounts()
         self.sessions: list[Session] = []
+        self.memo: dict[str, object] = {}
         self._tree: ProcessTree | None = server.tree
         target = msgspec.structs.replace(server.target(security), wants_acks=has_acks)
         self.target: Target = target
@@ -193,18 +201,22 @@ class Bench:
 
     # -- who is there --------------------------------------------------------------------------------------------------
 
-    def gather(self, count: int) -> list[Session]:
+    def gather(self, count: int, watch: Watch | None = None) -> list[Session]:
         """So many sessions online, one for each account, then the second device of each, and so on."""
-        if count > min(SESSIONS_AT_MOST, len(self.accounts) * self.population.devices):
-            raise ValueError(f"{count} sessions are more than there are devices, or more than {SESSIONS_AT_MOST}")
-        missing = range(len(self.sessions), count)
-        devices = [(self.accounts[place % len(self.accounts)], place // len(self.accounts)) for place in missing]
-        entered = [self.enter(account, f"device{device}") for account, device in devices]
-        self.sessions += self.admit(entered)
-        self.settle()
+        entered = [self.enter(*device) for device in self.devices(range(len(self.sessions), count))]
+        if entered:
+            self.sessions += self.admit(entered, watch=watch)
+            self.settle()
         for session in self.sessions:
             session.on_chunk = ignore
         return self.sessions[:count]
+
+    def devices(self, places: range) -> list[tuple[Account, str]]:
+        """Accounts and resources, in the order in which they come."""
+        if places.stop > min(SESSIONS_AT_MOST, len(self.accounts) * self.population.devices):
+            raise ValueError(f"{places.stop} sessions are more than there are devices, or more than {SESSIONS_AT_MOST}")
+        count = len(self.accounts)
+        return [(self.accounts[place % count], f"device{place // count}") for place in places]
 
     def enter(self, account: Account, resource: str) -> Callable[[], Session]:
         """A session that begins when it is called."""
@@ -216,25 +228,32 @@ class Bench:
 
         return begin
 
-    def admit(self, waiting: Sequence[Callable[[], Session]], at_once: int = LOGINS_AT_ONCE) -> list[Session]:
-        """Let sessions log in, so many at a time.
+    def admit(
+        self, waiting: Sequence[Callable[[], Session]], at_once: int = LOGINS_AT_ONCE, watch: Watch | None = None
+    ) -> list[Session]:
+        """Let sessions log in, so many at a time. To `watch`, each is a unit.
 
         Raises:
             SessionError: one of them could not.
         """
         admitted: list[Session] = []
         queue = list(reversed(waiting))
-        pending: list[Session] = []
+        pending: dict[Session, float] = {}
 
         def is_done() -> bool:
-            pending[:] = [session for session in pending if not session.is_ready and not session.failure]
+            for session in [session for session in pending if session.is_ready or session.failure]:
+                began = pending.pop(session)
+                if watch is not None:
+                    watch.units += 1
+                    watch.latencies.append(time.perf_counter() - began)
             while queue and len(pending) < at_once:
                 session = queue.pop()()
                 admitted.append(session)
-                pending.append(session)
+                pending[session] = time.perf_counter()
             return not pending
 
-        self.progress.say(f"{len(waiting)} logins")
+        if watch is None:
+            self.progress.say(f"{len(waiting)} logins")
         is_in_time = self.loop.run_until(is_done, LOGIN_SECONDS)
         failed = [session for session in admitted if session.failure]
         if failed or not is_in_time:

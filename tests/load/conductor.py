@@ -43,7 +43,7 @@ class _Performance:
             self._progress.begin(f"{server.name}: {self._stage.key}")
             self._progress.say("members")
             accounts = self._population.accounts() + self._population.others()
-            server.provide(accounts, self._stage.aliases(self._scale))
+            server.provide(accounts, self._stage.aliases(self._population))
             self._progress.say("start")
             server.start()
             return [self._measure(step) for step in steps]
@@ -58,7 +58,7 @@ class _Performance:
         self._progress.begin(f"{server.name}: {step.title}")
         try:
             bench = self._enter(step.security)
-            row.outcome = step.lacks(bench.target.offers)
+            row.outcome = step.lacks(bench)
             if not row.outcome:
                 rounds: list[Round] = []
                 for _ in range(step.rounds or self._scale.rounds):

@@ -49,7 +49,6 @@ class Line:
         self._unsent = bytearray()
         self._is_connected = False
         self._is_handshaking = False
-        self._shaken: Callable[[], None] | None = None
         self._socket = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self.is_open = True
         self._socket.setblocking(False)
@@ -93,11 +92,11 @@ class Line:
             self._unsent += data[sent:]
             self._loop.change(self, EPOLLIN | EPOLLOUT)
 
-    def start_tls(self, context: ssl.SSLContext, name: str, shaken: Callable[[], None]) -> None:
+    def start_tls(self, context: ssl.SSLContext, name: str) -> None:
         """TLS from here on; what is sent before the handshake is done waits for it."""
         self._loop.remove(self)
         self._socket = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
-        self._is_handshaking, self._shaken = True, shaken
+        self._is_handshaking = True
         self._loop.add(self, EPOLLIN | EPOLLOUT)
         if self._is_connected:
             self._shake_hands()
@@ -146,8 +145,6 @@ class Line:
         else:
             self._is_handshaking = False
             self._loop.change(self, EPOLLIN | EPOLLOUT)
-            if self._shaken is not None:
-                self._shaken()
 
     def _flush(self) -> None:
         try:

@@ -51,6 +51,7 @@ class Rookery:
     name = "Rookery"
     backing = "SQLite, fsynced"
     kind: Kind = "ours"
+    has_aliases = True
 
     def __init__(self, domains: tuple[str, ...], command: tuple[str, ...] = ()) -> None:
         self.domains = domains

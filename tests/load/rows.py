@@ -90,6 +90,7 @@ class Row(msgspec.Struct):
             self.distribution = [round(_quantile(latencies, n / QUANTILES) * 1e3, 4) for n in range(QUANTILES + 1)]
         self.samples = rounds[-1].samples
         self.memory = max(sample.memory for one in rounds for sample in one.samples)
+        self.note = rounds[-1].note
         self.memory_each = statistics.median(one.memory_each for one in rounds)
 
 

@@ -27,12 +27,14 @@ class Server(Protocol):
         name: for tables.
         backing: where it keeps things, for tables.
         kind: whose figures these are.
+        has_aliases: one message to such an address reaches many; elsewhere a room has to do.
         domains: that it serves; the first one is where most happens.
     """
 
     name: str
     backing: str
     kind: Kind
+    has_aliases: bool
     domains: tuple[str, ...]
 
     @property

@@ -34,6 +34,7 @@ STARTTLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 AUTH = b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='%b'>%b</auth>"
 RESPONSE = b"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>%b</response>"
 BIND = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{}</resource></bind></iq>"
+RESUME = b"<resume xmlns='urn:xmpp:sm:3' h='%d' previd='%b'/>"
 ENABLE = b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>"
 CARBONS = b"<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
 ROSTER = b"<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>"
@@ -91,6 +92,7 @@ class Session:
         jid: the full JID, once bound.
         on_chunk: gets what comes after the login, with the session.
         failure: why it ended; empty while it lives.
+        is_ready: it is logged in; is_resumed: by going on with an older session.
         heard: stanzas received since stream management began.
         sent: stanzas sent since then.
         acknowledged: how many of them the server has.
@@ -108,6 +110,7 @@ class Session:
         "has_acks",
         "heard",
         "is_ready",
+        "is_resumed",
         "jid",
         "line",
         "on_chunk",
@@ -124,7 +127,7 @@ class Session:
         self.jid = ""
         self.on_chunk: Callable[[Session, bytes], None] = ignore
         self.failure = ""
-        self.is_ready = False
+        self.is_ready = self.is_resumed = False
         self.has_acks = False
         self.heard = self.sent = self.acknowledged = 0
         self.tokens: dict[str, bytes] = {}
@@ -165,6 +168,11 @@ class Session:
         self._tail = b""
         self._script, self._searched = script, 0
         self._go_on(None)
+
+    @property
+    def is_idle(self) -> bool:
+        """No script is running."""
+        return self._script is None
 
     def _go_on(self, found: bytes | None) -> None:
         """To the script's next wish."""
@@ -264,31 +272,55 @@ def ignore(_session: Session, _chunk: bytes) -> None:
 
 def log_in(session: Session, *, is_present: bool = True, has_roster: bool = True) -> Script:
     """From the first byte to initial presence, as a client does it that has nothing cached."""
-    target, account = session.target, session.account
-    if target.security == "direct":
-        yield from start_tls(session)
+    features = yield from _enter(session)
+    yield from _begin(session, features, is_present=is_present, has_roster=has_roster)
+
+
+def return_to(session: Session, gone: Session) -> Script:
+    """Log in again after the connection broke: go on with the session where that is possible, or begin a new one."""
+    features = yield from _enter(session)
+    token = gone.tokens.get("resume")
+    if token and b"urn:xmpp:sm:3" in features:
+        session.line.send(RESUME % (gone.heard, token))
+        if b"<resumed" in (yield SM_ANSWER):
+            session.jid, session.tokens = gone.jid, gone.tokens
+            session.heard, session.sent = gone.heard, gone.sent
+            session.has_acks = session.is_resumed = session.is_ready = True
+            return
+    yield from _begin(session, features, is_present=True, has_roster=True)
+
+
+def _enter(session: Session) -> Generator[bytes | re.Pattern[bytes], bytes, bytes]:
+    """Connect, encrypt, log in; the features that the server has for whoever is logged in."""
+    security = session.target.security
+    if security == "direct":
+        start_tls(session)
     features = yield from open_stream(session)
-    if target.security == "starttls":
+    if security == "starttls":
         session.line.send(STARTTLS)
         if b"failure" in (yield PROCEED):
             raise SessionError("STARTTLS was refused")
-        yield from start_tls(session)
+        start_tls(session)
         features = yield from open_stream(session)
     yield from authenticate(session, features)
-    features = yield from open_stream(session)
+    return (yield from open_stream(session))
+
+
+def _begin(session: Session, features: bytes, *, is_present: bool, has_roster: bool) -> Script:
+    """A new session: resource, what the server offers, roster, presence."""
     session.line.send(BIND.format(session.resource).encode())
     bound = yield iq_answer("bind")
     jid = re.search(rb"<jid>([^<]*)</jid>", bound)
     if jid is None:
-        raise SessionError(f"{account.bare}: not bound: {bound[:200]!r}")
+        raise SessionError(f"{session.account.bare}: not bound: {bound[:200]!r}")
     session.jid = jid[1].decode()
-    if b"urn:xmpp:sm:3" in features and target.wants_acks:
+    if b"urn:xmpp:sm:3" in features and session.target.wants_acks:
         session.line.send(ENABLE)
         enabled = yield SM_ANSWER
         session.has_acks = b"<enabled" in enabled
         token = re.search(rb"\bid=['\"]([^'\"]*)", enabled)
         session.tokens["resume"] = token[1] if token else b""
-    if target.has_carbons:
+    if session.target.offers.carbons:
         session.say(CARBONS)
         yield iq_answer("carbons")
     if has_roster:
@@ -298,15 +330,9 @@ def log_in(session: Session, *, is_present: bool = True, has_roster: bool = True
     session.is_ready = True
 
 
-def start_tls(session: Session) -> Script:
-    """The handshake. Nothing needs to be waited for: what is sent meanwhile is kept by the line."""
-    session.line.start_tls(session.target.tls, session.target.domain, _nothing)
-    return
-    yield  # a script is a generator
-
-
-def _nothing() -> None:
-    pass
+def start_tls(session: Session) -> None:
+    """TLS from here on. Nothing needs to be waited for: what is sent before the handshake is done is kept by the line."""
+    session.line.start_tls(session.target.tls, session.target.domain)
 
 
 def open_stream(session: Session) -> Generator[bytes | re.Pattern[bytes], bytes, bytes]:
@@ -340,7 +366,8 @@ def fetch_roster(session: Session) -> Script:
     """All of it."""
     session.say(ROSTER)
     head = yield iq_head("roster")
-    session.tokens["roster"] = b"" if head.endswith(b"/>") else (yield b"</iq>")
+    if not head.endswith(b"/>"):
+        yield b"</iq>"
 
 
 def ask(session: Session, stanza_id: str, request: str) -> Generator[bytes | re.Pattern[bytes], bytes, bytes]:

@@ -9,8 +9,8 @@ from functools import partial
 import msgspec
 
 from tests.load.bench import Bench, Population, Round
-from tests.load.target import Offers, Security
-from tests.load.workloads import chat
+from tests.load.target import Security
+from tests.load.workloads import archive, chat, contacts, fanout, idle, login, paced, presence
 
 DOMAIN = "load.example"
 
@@ -19,7 +19,9 @@ class Scale(msgspec.Struct, frozen=True):
     """How much of everything.
 
     Attributes:
-        users: of the office; others are said in the stages.
+        users: of the office, with so many devices each, on these domains.
+        crowd: members of one domain who log in at once.
+        guests: sessions that only stay, over several domains.
         seconds: of a timed round.
         rounds: of each step; the median is told.
     """
@@ -27,8 +29,15 @@ class Scale(msgspec.Struct, frozen=True):
     users: int = 200
     devices: int = 1
     domains: tuple[str, ...] = (DOMAIN,)
+    crowd: int = 2_000
+    guests: int = 5_000
     seconds: float = 3.0
     rounds: int = 3
+
+    @property
+    def sessions(self) -> int:
+        """Of the office."""
+        return self.users * self.devices
 
 
 Play = Callable[[Bench, Scale], Round]
@@ -43,7 +52,7 @@ class Step(msgspec.Struct, frozen=True):
         unit: what is counted.
         play: one round.
         security: of the connections.
-        lacks: why a server that offers this cannot do it; empty when it can.
+        lacks: why it cannot be done on this bench; empty when it can.
         rounds: if not those of the scale.
     """
 
@@ -52,7 +61,7 @@ class Step(msgspec.Struct, frozen=True):
     unit: str
     play: Play
     security: Security = "none"
-    lacks: Callable[[Offers], str] = lambda _offers: ""
+    lacks: Callable[[Bench], str] = lambda _bench: ""
     rounds: int = 0
 
 
@@ -69,15 +78,80 @@ class Stage(msgspec.Struct, frozen=True):
     key: str
     population: Callable[[Scale], Population]
     steps: tuple[Step, ...]
-    aliases: Callable[[Scale], dict[str, list[str]]] = lambda _scale: {}
+    aliases: Callable[[Population], dict[str, list[str]]] = lambda _population: {}
+
+
+ALIAS = f"everyone@{DOMAIN}"
+GUEST_DOMAINS = 25
+"""So that 5,000 guests have rosters of 200."""
 
 
 def _talk(bench: Bench, scale: Scale, *, window: int) -> Round:
-    return chat.run(bench, window=window, seconds=scale.seconds, sessions=scale.users * scale.devices)
+    return chat.run(bench, window=window, seconds=scale.seconds, sessions=scale.sessions)
+
+
+def _pace(bench: Bench, scale: Scale, *, rate: float) -> Round:
+    return paced.run(bench, rate=rate, seconds=scale.seconds, sessions=scale.sessions)
+
+
+def _storm(bench: Bench, scale: Scale) -> Round:
+    return presence.run(bench, changes=20, seconds=scale.seconds, sessions=scale.sessions)
+
+
+def _login(bench: Bench, scale: Scale) -> Round:
+    return login.alone(bench, logins=20, sessions=scale.sessions)
+
+
+def _return(bench: Bench, scale: Scale) -> Round:
+    return login.again(bench, sessions=scale.sessions)
+
+
+def _crowd_login(bench: Bench, scale: Scale) -> Round:
+    return login.together(bench, sessions=scale.crowd)
+
+
+def _tell_all(bench: Bench, scale: Scale, *, window: int) -> Round:
+    return fanout.run(bench, alias=ALIAS, window=window, seconds=scale.seconds, sessions=len(bench.accounts))
+
+
+def _turn_pages(bench: Bench, scale: Scale) -> Round:
+    return archive.pages(bench, seconds=scale.seconds, sessions=scale.sessions)
+
+
+def _search_text(bench: Bench, scale: Scale) -> Round:
+    return archive.searches(bench, seconds=scale.seconds, sessions=scale.sessions)
+
+
+def _search_contacts(bench: Bench, scale: Scale) -> Round:
+    return contacts.run(bench, seconds=scale.seconds, sessions=scale.sessions)
+
+
+def _stay(bench: Bench, scale: Scale) -> Round:
+    return idle.sessions(bench, count=scale.guests)
+
+
+def _come_and_go(bench: Bench, scale: Scale) -> Round:
+    return idle.churn(bench, seconds=scale.seconds)
 
 
 def _office(scale: Scale) -> Population:
     return Population(users=scale.users, devices=scale.devices, domains=scale.domains)
+
+
+def _crowd(scale: Scale) -> Population:
+    return Population(users=scale.crowd, domains=(DOMAIN,))
+
+
+def _guests(scale: Scale) -> Population:
+    return Population(users=scale.guests, domains=tuple(f"guests{n}.example" for n in range(GUEST_DOMAINS)))
+
+
+def _everyone(population: Population) -> dict[str, list[str]]:
+    return {ALIAS: [account.bare for account in population.accounts() if account.domain == DOMAIN]}
+
+
+def _needs(feature: str, name: str) -> Callable[[Bench], str]:
+    return lambda bench: "" if getattr(bench.target.offers, feature) else f"not offered: {name}"
 
 
 STAGES = (
@@ -87,8 +161,36 @@ STAGES = (
         (
             Step("message-1", "1:1 message, window 1", "message", partial(_talk, window=1)),
             Step("message-8", "1:1 message, window 8", "message", partial(_talk, window=8)),
+            Step("paced-300", "1:1 message, 300 a second", "message", partial(_pace, rate=300.0)),
+            Step("paced-3000", "1:1 message, 3,000 a second", "message", partial(_pace, rate=3000.0)),
+            Step("presence", "presence, 20 change at once", "presence told", _storm),
+            Step("alias", "message to all", "delivery", partial(_tell_all, window=4), lacks=fanout.lacks),
+            Step("history", "page of 50 (XEP-0313)", "page", _turn_pages, lacks=_needs("history", "XEP-0313")),
+            Step("text", "text search (XEP-0431)", "search", _search_text, lacks=_needs("text_search", "XEP-0431")),
+            Step("contacts", "contact search", "search", _search_contacts, lacks=_needs("contact_search", "XEP-0055")),
+            Step("login", "login, all others online", "login", _login),
+            Step("return", "all connections break", "return", _return),
             Step("message-1-tls", "1:1 message, window 1, TLS", "message", partial(_talk, window=1), "direct"),
             Step("message-8-tls", "1:1 message, window 8, TLS", "message", partial(_talk, window=8), "direct"),
+            Step("login-tls", "login, all others online, TLS", "login", _login, "direct"),
+        ),
+        _everyone,
+    ),
+    Stage(
+        "crowd",
+        _crowd,
+        (
+            Step("mass-login", "everyone logs in at once", "login", _crowd_login, rounds=1),
+            Step("crowd-alias", "message to the whole crowd", "delivery", partial(_tell_all, window=1)),
+        ),
+        _everyone,
+    ),
+    Stage(
+        "guests",
+        _guests,
+        (
+            Step("memory", "session with roster, TLS", "session", _stay, "direct", rounds=1),
+            Step("churn", "come and go, TLS", "login", _come_and_go, "direct", rounds=1),
         ),
     ),
 )

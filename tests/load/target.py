@@ -75,11 +75,6 @@ class Target(msgspec.Struct, frozen=True):
         return self.host, self.port
 
     @property
-    def has_carbons(self) -> bool:
-        """They are switched on."""
-        return self.offers.carbons
-
-    @property
     def tls(self) -> ssl.SSLContext:
         """What a client trusts: on loopback whatever the server shows."""
         return _context()

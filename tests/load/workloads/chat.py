@@ -1,6 +1,7 @@
 """1:1 messages in a closed loop: pairs play ping-pong, each with so many messages in the air (the window).
 
 Every message has its sender's number; whoever gets it looks that it is the next one: nothing is lost, doubled or overtaken.
+With several devices for each account the same device of the partner answers; what others get as a copy is not looked at.
 A message is what a present-day client sends: an id, an origin-id (XEP-0359) and a body.
 """
 
@@ -8,16 +9,16 @@ import re
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable
 
 from tests.load.bench import Bench, Round, Watch
 from tests.load.session import Session
 
-BODY = re.compile(rb"<body>(\d+)")
 PATIENCE_SECONDS = 60.0
 """For what is still on its way at the end."""
 
 MESSAGE = (
-    b"<message to='%b' type='chat' id='%b'><body>%d It is about half past four, shall we meet at the usual place?</body>"
+    b"<message to='%b' type='chat' id='%b'><body>%b %d It is about half past four, shall we meet at the usual place?</body>"
     b"<origin-id xmlns='urn:xmpp:sid:0' id='%b'/></message>"
 )
 
@@ -31,7 +32,18 @@ class Talker:
         other: whom it talks to.
     """
 
-    __slots__ = ("_address", "_series", "_watch", "expected", "in_flight", "is_tired", "number", "other", "session")
+    __slots__ = (
+        "_address",
+        "_body",
+        "_series",
+        "_watch",
+        "expected",
+        "in_flight",
+        "is_tired",
+        "number",
+        "other",
+        "session",
+    )
 
     def __init__(self, session: Session, watch: Watch) -> None:
         self.session = session
@@ -45,6 +57,11 @@ class Talker:
         self._series = secrets.token_hex(4).encode()  # a server may take the same id for the same message
         session.on_chunk = self._listen
 
+    def meet(self, other: "Talker") -> None:
+        """Talk to this one."""
+        self.other = other
+        self._body = re.compile(rb"<body>%b (\d+)" % other._series)
+
     def say(self, count: int) -> None:
         """So many messages at once."""
         if count:
@@ -55,11 +72,11 @@ class Talker:
         self.number = number = self.number + 1
         self.in_flight.append(now)
         stanza_id = b"%b-%d" % (self._series, number)
-        return MESSAGE % (self.other._address, stanza_id, number, stanza_id)
+        return MESSAGE % (self.other._address, stanza_id, self._series, number, stanza_id)
 
     def _listen(self, session: Session, chunk: bytes) -> None:
         """Answer each message with one."""
-        numbers = BODY.findall(chunk)
+        numbers = self._body.findall(chunk)
         now = time.perf_counter()
         watch, departures = self._watch, self.other.in_flight
         for number in numbers:
@@ -76,20 +93,30 @@ class Talker:
 def run(bench: Bench, *, window: int, seconds: float, sessions: int) -> Round:
     """So many seconds, then what is in the air lands."""
     crowd = bench.gather(sessions // 2 * 2)
+    return _play(bench, Watch(bench), crowd, window, seconds, lambda: False)
+
+
+def converse(bench: Bench, crowd: list[Session], messages: int) -> None:
+    """Give each of them so many messages to look back on; not measured."""
     watch = Watch(bench)
+    _play(bench, watch, crowd, 8, PATIENCE_SECONDS, lambda: watch.units >= messages * len(crowd))
+
+
+def _play(
+    bench: Bench, watch: Watch, crowd: list[Session], window: int, seconds: float, is_enough: Callable[[], bool]
+) -> Round:
     talkers = [Talker(session, watch) for session in crowd]
     for one, other in zip(talkers[::2], talkers[1::2], strict=True):
-        one.other, other.other = other, one
-        one.say((window + 1) // 2)
-        other.say(window // 2)
-
-    def is_over() -> bool:
-        return bool(watch.faults) or not any(talker.in_flight for talker in talkers)
-
-    bench.loop.run_until(lambda: bool(watch.faults), seconds)
+        one.meet(other)
+        other.meet(one)
+    for place, talker in enumerate(talkers):
+        talker.say(window // 2 if place % 2 else (window + 1) // 2)
+    bench.loop.run_until(lambda: bool(watch.faults) or is_enough(), seconds)
     for talker in talkers:
         talker.is_tired = True
-    bench.loop.run_until(is_over, PATIENCE_SECONDS)
+    bench.loop.run_until(
+        lambda: bool(watch.faults) or not any(talker.in_flight for talker in talkers), PATIENCE_SECONDS
+    )
     watch.stop_clock()
     sent, heard = sum(talker.number for talker in talkers), sum(talker.expected - 1 for talker in talkers)
     if sent != heard:
