@@ -36,6 +36,7 @@ class Line:
         "_lost",
         "_shaken",
         "_socket",
+        "_tls",
         "_unsent",
         "is_open",
     )
@@ -49,6 +50,7 @@ class Line:
         self._unsent = bytearray()
         self._is_connected = False
         self._is_handshaking = False
+        self._tls: tuple[ssl.SSLContext, str] | None = None  # wanted as soon as there is a connection
         self._socket = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self.is_open = True
         self._socket.setblocking(False)
@@ -94,11 +96,17 @@ class Line:
 
     def start_tls(self, context: ssl.SSLContext, name: str) -> None:
         """TLS from here on; what is sent before the handshake is done waits for it."""
-        self._loop.remove(self)
-        self._socket = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
-        self._is_handshaking = True
-        self._loop.add(self, EPOLLIN | EPOLLOUT)
+        self._is_handshaking, self._tls = True, (context, name)
         if self._is_connected:
+            self._wrap()
+
+    def _wrap(self) -> None:
+        if self._tls is not None:
+            context, name = self._tls
+            self._tls = None
+            self._loop.remove(self)
+            self._socket = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
+            self._loop.add(self, EPOLLIN | EPOLLOUT)
             self._shake_hands()
 
     def close(self, *, is_abrupt: bool = False) -> None:
@@ -130,10 +138,12 @@ class Line:
             self._lose(os.strerror(code))
             return False
         self._is_connected = True
+        self._wrap()
         return True
 
     def _shake_hands(self) -> None:
-        assert isinstance(self._socket, ssl.SSLSocket)
+        if not isinstance(self._socket, ssl.SSLSocket) or not self.is_open:
+            return
         try:
             self._socket.do_handshake()
         except ssl.SSLWantReadError:

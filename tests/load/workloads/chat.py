@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60.0
 """For what is still on its way at the end."""
 
 MESSAGE = (
-    b"<message to='%b' type='chat' id='%b'><body>%b %d It is about half past four, shall we meet at the usual place?</body>"
+    b"<message to='%b' type='chat' id='%b'><body>It is about half past four, shall we meet at the usual place? %b %d</body>"
     b"<origin-id xmlns='urn:xmpp:sid:0' id='%b'/></message>"
 )
 
@@ -60,7 +60,7 @@ class Talker:
     def meet(self, other: "Talker") -> None:
         """Talk to this one."""
         self.other = other
-        self._body = re.compile(rb"<body>%b (\d+)" % other._series)
+        self._body = re.compile(rb"%b (\d+)</body>" % other._series)
 
     def say(self, count: int) -> None:
         """So many messages at once."""

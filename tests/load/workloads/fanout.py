@@ -11,7 +11,7 @@ import time
 from tests.load.bench import Bench, Round, Watch
 from tests.load.session import Script, Session, iq_answer
 
-BODY = re.compile(rb"<body>(\d+)")
+BODY = re.compile(rb"Call (\d+)</body>")
 PATIENCE_SECONDS = 60.0
 JOIN = "<presence to='{}/{}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>"
 OPEN_ROOM = (
@@ -19,7 +19,7 @@ OPEN_ROOM = (
     "<x xmlns='jabber:x:data' type='submit'/></query></iq>"
 )
 MESSAGE = (
-    b"<message to='%b' type='%b' id='%b'><body>%d The customer from this morning is on the phone, who can take it?</body>"
+    b"<message to='%b' type='%b' id='%b'><body>The customer from this morning is on the phone, who can take it? Call %d</body>"
     b"<origin-id xmlns='urn:xmpp:sid:0' id='%b'/></message>"
 )
 

@@ -13,13 +13,13 @@ from array import array
 from tests.load.bench import Bench, Round, Watch
 from tests.load.session import Session
 
-BODY = re.compile(rb"<body>(\d+)")
-PATIENCE_SECONDS = 60.0
+BODY = re.compile(rb"Draft (\d+)</body>")
+PATIENCE_SECONDS = 120.0
 LEAD_SECONDS = 0.02
 """Between the start of the clock and the first message."""
 
 MESSAGE = (
-    b"<message to='%b' type='chat' id='%b'><body>%d Shall I send you the figures of last month before the meeting?</body>"
+    b"<message to='%b' type='chat' id='%b'><body>Shall I send you the figures of last month before the meeting? Draft %d</body>"
     b"<origin-id xmlns='urn:xmpp:sid:0' id='%b'/></message>"
 )
 

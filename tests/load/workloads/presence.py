@@ -33,7 +33,7 @@ def run(bench: Bench, *, changes: int, seconds: float, sessions: int) -> Round:
 
 def _burst(bench: Bench, watch: Watch, crowd: list[Session], changers: list[int], expected: int, show: bytes) -> None:
     mark = b"at %b" % secrets.token_hex(4).encode()
-    token = b"<status>%b<" % mark
+    token = b"%b</status>" % mark
     before = watch.units
 
     def listen(_session: Session, chunk: bytes) -> None:
