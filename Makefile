@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format kill scale load clean
+.PHONY: run test check format kill scale load load-peers clean
 
 run: .venv/ready
 	$(BIN)/rookery demo
@@ -31,7 +31,11 @@ scale: .venv/ready
 
 # What each unit of work costs, on a server that is started for it: docs/load.md.
 load: .venv/ready
-	$(BIN)/python -m tests.load
+	$(BIN)/python -m tests.load run --json build/load.json --html build/load.html
+
+# The same work on Debian's Prosody and ejabberd, too; installs them when they are missing.
+load-peers: .venv/ready
+	$(BIN)/python -m tests.load peers --json build/load-peers.json --html build/load-peers.html --markdown build/load-peers.md
 
 # constraints.txt pins every version, so that two installs are the same.
 .venv/ready: pyproject.toml constraints.txt

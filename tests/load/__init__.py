@@ -9,6 +9,10 @@
 `bench`                  a server, its population, who is online, one measurement at a time
 `workloads`              what is done
 `suite` `conductor`      what is measured on whom, in which order
-`rows` `table`           figures, and how they are shown
+`rows` `results`         figures of a step, and of a whole run
+`bars`                   what a unit of work may cost; which bars are kept
+`table` `markdown`       how figures are shown; `html`: with plots
+`peers` `registration`   Prosody and ejabberd on the same work
+`filling`                a long history, for a server that has none yet
 =======================  ================================================================================================
 """

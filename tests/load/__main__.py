@@ -1,38 +1,130 @@
 """``python -m tests.load``: see ``--help``, and docs/load.md."""
 
+import resource
+import signal
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
-from tests.load import table
+from tests.load import bars, html, markdown, table
 from tests.load.conductor import conduct
+from tests.load.peers.ejabberd import Ejabberd
+from tests.load.peers.prosody import Prosody
 from tests.load.progress import Progress
+from tests.load.results import Results
 from tests.load.rookery import Rookery
-from tests.load.suite import STAGES, Scale
+from tests.load.rows import Row
+from tests.load.server import Kind
+from tests.load.suite import STAGES, Scale, Step
+
+DEFAULTS = Scale()
+PEERS_AT_MOST = {"seconds": 2.0, "rounds": 2, "guests": 400}
+"""Peers get shorter rounds, so that a comparison takes minutes."""
+
+KINDS: tuple[Kind, ...] = ("sqlite", "default")
+STEPS = [step.key for stage in STAGES for step in stage.steps]
 
 
-@click.command()
-@click.argument("steps", nargs=-1)
-@click.option("--users", default=200, show_default=True, help="Members of the office.")
-@click.option("--seconds", default=3.0, show_default=True, help="Of a timed round.")
-@click.option("--rounds", default=3, show_default=True, help="Of each step; the median is told.")
-@click.option("--crowd", default=2_000, show_default=True, help="Members who log in at once.")
-@click.option("--guests", default=5_000, show_default=True, help="Sessions that only stay.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures to this file.")
-def main(
-    steps: tuple[str, ...], users: int, seconds: float, rounds: int, crowd: int, guests: int, json_file: Path | None
-) -> None:
-    """Measure STEPS (all when none is named) on a Rookery that is started for it."""
-    scale = Scale(users=users, seconds=seconds, rounds=rounds, crowd=crowd, guests=guests)
-    rows = conduct(STAGES, Rookery, scale, Progress(), frozenset(steps))
-    for line in table.lines(rows):
+def options(command: Callable[..., None]) -> Callable[..., None]:
+    """What all measuring commands have."""
+    for option in (
+        click.argument("steps", nargs=-1, type=click.Choice(STEPS), metavar="[STEP]..."),
+        click.option("--users", default=DEFAULTS.users, show_default=True, help="Members of the office."),
+        click.option("--devices", default=DEFAULTS.devices, show_default=True, help="Sessions of each of them."),
+        click.option("--domains", default=1, show_default=True, help="Domains that they are spread over."),
+        click.option("--crowd", default=DEFAULTS.crowd, show_default=True, help="Members who log in at once."),
+        click.option("--guests", default=DEFAULTS.guests, show_default=True, help="Sessions that only stay."),
+        click.option("--members", default=DEFAULTS.members, show_default=True, help="Of a large domain."),
+        click.option("--archived", default=DEFAULTS.archived, show_default=True, help="Messages of a long history."),
+        click.option("--seconds", default=DEFAULTS.seconds, show_default=True, help="Of a timed round."),
+        click.option("--rounds", default=DEFAULTS.rounds, show_default=True, help="Of each step; the median is told."),
+        click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures to this file."),
+        click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page with plots."),
+        click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write tables as Markdown."),
+    ):
+        command = option(command)
+    return command
+
+
+def scale_of(domains: int, **sizes: Any) -> Scale:
+    """The options as a scale."""
+    names = (*DEFAULTS.domains, *(f"load{number}.example" for number in range(2, domains + 1)))
+    return Scale(domains=names, **sizes)
+
+
+@click.group()
+def main() -> None:
+    """Measure what an XMPP server on this machine needs for each unit of work."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was started is ended
+
+
+@main.command()
+@options
+def run(steps, json_file, html_file, markdown_file, **sizes) -> None:
+    """Measure a Rookery that is started for it: all steps, or those that are named."""
+    scale = scale_of(**sizes)
+    rows = conduct(STAGES, Rookery, scale, Progress(), lambda step: not steps or step.key in steps)
+    tell(rows, json_file, html_file, markdown_file)
+
+
+@main.command()
+@options
+def peers(steps, json_file, html_file, markdown_file, **sizes) -> None:
+    """The same, and then the same work on Debian's Prosody and ejabberd (installed when missing; needs root for that)."""
+    scale = scale_of(**sizes)
+    progress = Progress()
+    rows = conduct(STAGES, Rookery, scale, progress, lambda step: not steps or step.key in steps)
+    shorter = msgspec.structs.replace(
+        scale, **{name: min(limit, getattr(scale, name)) for name, limit in PEERS_AT_MOST.items()}
+    )
+
+    def is_wanted(step: Step) -> bool:
+        return step.is_for_peers and (not steps or step.key in steps)
+
+    for peer in (Prosody, Ejabberd):
+        for kind in KINDS:
+            rows += conduct(STAGES, partial(peer, kind=kind), shorter, progress, is_wanted)
+    tell(rows, json_file, html_file, markdown_file)
+
+
+@main.command("list")
+def list_steps() -> None:
+    """Every step, with its stage."""
+    for stage in STAGES:
+        for step in stage.steps:
+            click.echo(f"{step.key:16}{stage.key:10}{step.title} (each: {step.unit})")
+
+
+@main.command()
+@click.argument("json_file", type=click.Path(exists=True, path_type=Path))
+@click.argument("html_file", type=click.Path(path_type=Path))
+def page(json_file: Path, html_file: Path) -> None:
+    """Make the page of an older run from its JSON."""
+    html_file.write_text(html.page(Results.read(json_file)))
+
+
+def tell(rows: Sequence[Row], json_file: Path | None, html_file: Path | None, markdown_file: Path | None) -> None:
+    """On the terminal and in files; exit status 1 if a step failed."""
+    results = Results.of(rows)
+    for line in (*table.lines(rows), "", *bars.lines(results.verdicts)):
         click.echo(line)
     if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+        results.write(json_file)
+    if html_file is not None:
+        html_file.parent.mkdir(parents=True, exist_ok=True)
+        html_file.write_text(html.page(results))
+    if markdown_file is not None:
+        markdown_file.parent.mkdir(parents=True, exist_ok=True)
+        markdown_file.write_text("\n".join(markdown.lines(results)) + "\n")
     sys.exit(any(row.outcome.startswith("FAILED") for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["run"])

@@ -43,12 +43,14 @@ class Population(msgspec.Struct, frozen=True):
         devices: sessions of each.
         domains: names; members are spread over them.
         bystanders: members of the first domain that never log in.
+        has_roster: sessions ask for the roster, as clients do.
     """
 
     users: int = 200
     devices: int = 1
     domains: tuple[str, ...] = ("load.example",)
     bystanders: int = 0
+    has_roster: bool = True
 
     def accounts(self) -> list[Account]:
         """Those who log in; neighbours in this list are of one domain."""
@@ -165,10 +167,24 @@ class Bench:
         self.accounts = population.accounts()
         self.sessions: list[Session] = []
         self.memo: dict[str, object] = {}
-        self._tree: ProcessTree | None = server.tree
-        target = msgspec.structs.replace(server.target(security), wants_acks=has_acks)
-        self.target: Target = target
-        self.target = msgspec.structs.replace(target, offers=self._scout())
+        self._security: Security = security
+        self._has_acks = has_acks
+        self._attach(Offers())
+        self._attach(self._scout())
+
+    def _attach(self, offers: Offers) -> None:
+        """Know where it is and what it can do."""
+        self._tree: ProcessTree | None = self.server.tree
+        target = self.server.target(self._security)
+        self.target: Target = msgspec.structs.replace(target, offers=offers, wants_acks=self._has_acks)
+
+    def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Stop the server, do something, start it again. Nobody is online then."""
+        self.leave()
+        self.server.stop()
+        meanwhile()
+        self.server.start()
+        self._attach(self.target.offers)
 
     # -- what it costs -------------------------------------------------------------------------------------------------
 
@@ -184,9 +200,9 @@ class Bench:
         """About the same, and cheap to ask for."""
         return 0 if self._tree is None else self._tree.resident_bytes()
 
-    def settle(self) -> None:
-        """Wait until the server is quiet."""
-        end = time.perf_counter() + QUIET_SECONDS
+    def settle(self, seconds: float = QUIET_SECONDS) -> None:
+        """Wait until the server is quiet, but not longer than that."""
+        end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             before, began = self.cpu(), time.perf_counter()
             self.loop.run_for(QUIET_SLICE_SECONDS)
@@ -223,7 +239,7 @@ class Bench:
 
         def begin() -> Session:
             session = Session(self.loop, self.target, account, resource)
-            session.play(log_in(session))
+            session.play(log_in(session, has_roster=self.population.has_roster))
             return session
 
         return begin

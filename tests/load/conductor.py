@@ -14,11 +14,13 @@ Begin = Callable[[tuple[str, ...]], Server]
 """Makes a server for these domains; it does not run yet."""
 
 
-def conduct(stages: Sequence[Stage], begin: Begin, scale: Scale, progress: Progress, keys: frozenset[str]) -> list[Row]:
-    """Everything on one server. `keys`: only these steps; empty: all."""
+def conduct(
+    stages: Sequence[Stage], begin: Begin, scale: Scale, progress: Progress, is_wanted: Callable[[Step], bool]
+) -> list[Row]:
+    """Everything on one server, a fresh one for each stage."""
     rows: list[Row] = []
     for stage in stages:
-        steps = [step for step in stage.steps if not keys or step.key in keys]
+        steps = [step for step in stage.steps if is_wanted(step)]
         if steps:
             rows += _Performance(stage, begin, scale, progress).play(steps)
     return rows

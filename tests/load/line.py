@@ -34,7 +34,6 @@ class Line:
         "_is_handshaking",
         "_loop",
         "_lost",
-        "_shaken",
         "_socket",
         "_tls",
         "_unsent",

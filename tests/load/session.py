@@ -4,8 +4,8 @@ Script. What happens in turns (login, questions) is a generator that yields what
 the bytes that end there. It reads like the protocol.
 
 Counting. Once `on_chunk` is set, what comes is given to it in pieces that end with ``>``, so that whatever contains no ``>``
-before its end (a tag, a text with the end tag behind it) is whole in one piece, and `bytes.count` counts it rightly. No XML tree, no parser: the client must be much
-cheaper than the server beside which it runs.
+before its end (a tag, a text with the end tag behind it) is whole in one piece, and `bytes.count` counts it rightly. No XML
+tree, no parser: the client must be much cheaper than the server beside which it runs.
 
 Stream management (XEP-0198 1.6) and carbons (XEP-0280) are switched on where the server offers them. The number of stanzas
 received is the number of their beginnings, less those within ``<forwarded/>`` (XEP-0297), which holds one each. The client asks

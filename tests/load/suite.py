@@ -10,7 +10,7 @@ import msgspec
 
 from tests.load.bench import Bench, Population, Round
 from tests.load.target import Security
-from tests.load.workloads import archive, chat, contacts, fanout, idle, login, paced, presence
+from tests.load.workloads import archive, chat, contacts, day, fanout, growth, idle, login, paced, presence
 
 DOMAIN = "load.example"
 
@@ -22,6 +22,7 @@ class Scale(msgspec.Struct, frozen=True):
         users: of the office, with so many devices each, on these domains.
         crowd: members of one domain who log in at once.
         guests: sessions that only stay, over several domains.
+        members: of a large domain; archived: messages of a long history.
         seconds: of a timed round.
         rounds: of each step; the median is told.
     """
@@ -31,6 +32,8 @@ class Scale(msgspec.Struct, frozen=True):
     domains: tuple[str, ...] = (DOMAIN,)
     crowd: int = 2_000
     guests: int = 5_000
+    members: int = 100_000
+    archived: int = 1_000_000
     seconds: float = 3.0
     rounds: int = 3
 
@@ -54,6 +57,7 @@ class Step(msgspec.Struct, frozen=True):
         security: of the connections.
         lacks: why it cannot be done on this bench; empty when it can.
         rounds: if not those of the scale.
+        is_for_peers: other servers are measured, too, when they are compared.
     """
 
     key: str
@@ -63,6 +67,7 @@ class Step(msgspec.Struct, frozen=True):
     security: Security = "none"
     lacks: Callable[[Bench], str] = lambda _bench: ""
     rounds: int = 0
+    is_for_peers: bool = True
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -82,6 +87,9 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 ALIAS = f"everyone@{DOMAIN}"
+TALKERS = 10
+"""Members of a village and of a town who talk."""
+
 GUEST_DOMAINS = 25
 """So that 5,000 guests have rosters of 200."""
 
@@ -130,6 +138,19 @@ def _stay(bench: Bench, scale: Scale) -> Round:
     return idle.sessions(bench, count=scale.guests)
 
 
+def _few_talk(bench: Bench, scale: Scale) -> Round:
+    """The same pairs, whoever else is there."""
+    return chat.run(bench, window=1, seconds=scale.seconds, sessions=min(scale.users, len(bench.accounts)))
+
+
+def _start(bench: Bench, scale: Scale) -> Round:
+    return growth.start(bench, messages=scale.archived, times=scale.rounds)
+
+
+def _day(bench: Bench, scale: Scale) -> Round:
+    return day.run(bench, alias=ALIAS, seconds=2 * scale.seconds, sessions=scale.sessions)
+
+
 def _come_and_go(bench: Bench, scale: Scale) -> Round:
     return idle.churn(bench, seconds=scale.seconds)
 
@@ -144,6 +165,14 @@ def _crowd(scale: Scale) -> Population:
 
 def _guests(scale: Scale) -> Population:
     return Population(users=scale.guests, domains=tuple(f"guests{n}.example" for n in range(GUEST_DOMAINS)))
+
+
+def _village(scale: Scale) -> Population:
+    return Population(users=TALKERS, domains=(DOMAIN,), has_roster=False)
+
+
+def _town(scale: Scale) -> Population:
+    return Population(users=TALKERS, domains=(DOMAIN,), bystanders=scale.members - TALKERS, has_roster=False)
 
 
 def _everyone(population: Population) -> dict[str, list[str]]:
@@ -162,7 +191,9 @@ STAGES = (
             Step("message-1", "1:1 message, window 1", "message", partial(_talk, window=1)),
             Step("message-8", "1:1 message, window 8", "message", partial(_talk, window=8)),
             Step("paced-300", "1:1 message, 300 a second", "message", partial(_pace, rate=300.0)),
-            Step("paced-3000", "1:1 message, 3,000 a second", "message", partial(_pace, rate=3000.0)),
+            Step(
+                "paced-3000", "1:1 message, 3,000 a second", "message", partial(_pace, rate=3000.0), is_for_peers=False
+            ),
             Step("presence", "presence, 20 change at once", "presence told", _storm),
             Step("alias", "message to all", "delivery", partial(_tell_all, window=4), lacks=fanout.lacks),
             Step("history", "page of 50 (XEP-0313)", "page", _turn_pages, lacks=_needs("history", "XEP-0313")),
@@ -170,6 +201,7 @@ STAGES = (
             Step("contacts", "contact search", "search", _search_contacts, lacks=_needs("contact_search", "XEP-0055")),
             Step("login", "login, all others online", "login", _login),
             Step("return", "all connections break", "return", _return),
+            Step("day", "a day at the office", "action", _day),
             Step("message-1-tls", "1:1 message, window 1, TLS", "message", partial(_talk, window=1), "direct"),
             Step("message-8-tls", "1:1 message, window 8, TLS", "message", partial(_talk, window=8), "direct"),
             Step("login-tls", "login, all others online, TLS", "login", _login, "direct"),
@@ -180,8 +212,8 @@ STAGES = (
         "crowd",
         _crowd,
         (
-            Step("mass-login", "everyone logs in at once", "login", _crowd_login, rounds=1),
-            Step("crowd-alias", "message to the whole crowd", "delivery", partial(_tell_all, window=1)),
+            Step("mass-login", "all of a crowd log in", "login", _crowd_login, rounds=1, is_for_peers=False),
+            Step("crowd-alias", "message to the crowd", "delivery", partial(_tell_all, window=1), is_for_peers=False),
         ),
         _everyone,
     ),
@@ -189,8 +221,24 @@ STAGES = (
         "guests",
         _guests,
         (
+            Step("few-sessions", "1:1 message, 200 sessions, TLS", "message", _few_talk, "direct", is_for_peers=False),
             Step("memory", "session with roster, TLS", "session", _stay, "direct", rounds=1),
+            Step("many-sessions", "1:1 message, all guests there", "message", _few_talk, "direct", is_for_peers=False),
             Step("churn", "come and go, TLS", "login", _come_and_go, "direct", rounds=1),
+        ),
+    ),
+    Stage(
+        "village",
+        _village,
+        (Step("few-members", "1:1 message, 10 members", "message", _few_talk, is_for_peers=False),),
+    ),
+    Stage(
+        "town",
+        _town,
+        (
+            Step("many-members", "1:1 message, 100,000 members", "message", _few_talk, is_for_peers=False),
+            Step("start", "start, 100,000 members", "start", _start, rounds=1, is_for_peers=False),
+            Step("full-archive", "1:1 message, 1,000,000 archived", "message", _few_talk, is_for_peers=False),
         ),
     ),
 )

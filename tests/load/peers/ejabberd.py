@@ -1,7 +1,7 @@
 """ejabberd: its default store is Mnesia, which writes to disk later; with SQLite it has one database for each domain.
 
-It runs as one Erlang node without a name, so that nothing else (epmd) is started beside it. Its schedulers do not spin while they
-wait (``+sbwt none``): what is spun would be counted as work.
+It runs as one Erlang node without a name, so that nothing else (epmd) is started beside it. Its schedulers do not spin while
+they wait (``+sbwt none``): what is spun would be counted as work.
 """
 
 import json
