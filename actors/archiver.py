@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from actors.directory import HISTORIAN, Directory
+from actors.directory import CATALOGUER, HISTORIAN, Directory
 from actors.runtime import Runtime
 from actors.worker import Worker
 from engine import messages as m
@@ -60,6 +60,8 @@ class Archiver(Worker):
             self._outcomes.extend(await self._commit(drafts))
         for message in batch:
             self._handlers[type(message)](self, message)
+        if drafts:
+            self._directory.tell(CATALOGUER, m.ArchiveGrew(self._newest))
         if self._cursors and not self._is_flush_due:
             self._is_flush_due = True
             self._runtime.schedule(CURSOR_SECONDS, self.actor_ref, FlushCursors())

@@ -18,6 +18,7 @@ from engine.blocking import NOBODY, BlockLists
 from engine.contacts import Contact, ContactList
 
 ARCHIVER: Final = "_archiver"
+CATALOGUER: Final = "_cataloguer"
 HISTORIAN: Final = "_historian"
 INDEXER: Final = "_indexer"
 REGISTRAR: Final = "_registrar"

@@ -1,8 +1,8 @@
 """The supervisor: starts the system in order, owns everything that has no other owner, and ends what must not go on.
 
-Start order: the workers that keep and find (archiver, historian, indexer, registrar), then the domains with their aliases.
-Gateways come last, from the assembler, when everything they could ask for is there. Users and sessions are started by need and
-owned by their domain.
+Start order: the workers that keep and find (archiver, historian, cataloguer, indexer, registrar), then the domains with their
+aliases. Gateways come last, from the assembler, when everything they could ask for is there. Users and sessions are started by
+need and owned by their domain.
 
 An actor that uses up its restart budget is lost. If it is a worker or a domain the process ends: without an archiver nothing
 may be acknowledged, and an operator's service manager starts the server anew. A message that failed twice is set aside, and
@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from actors.archiver import Archiver
-from actors.directory import ARCHIVER, HISTORIAN, INDEXER, REGISTRAR, Directory
+from actors.cataloguer import Cataloguer
+from actors.directory import ARCHIVER, CATALOGUER, HISTORIAN, INDEXER, REGISTRAR, Directory
 from actors.domain import Domain
 from actors.historian import Historian
 from actors.indexer import Indexer
@@ -27,7 +28,7 @@ from engine.blocking import BlockLists
 from engine.contacts import ContactList
 from engine.errors import Condition
 from engine.limits import Limits
-from engine.ports import Accounts, Archive, ContactSearch
+from engine.ports import Accounts, Archive, ContactSearch, HistorySearch, Texts
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Ports(msgspec.Struct, frozen=True):
     archive: Archive
     accounts: Accounts
     search: ContactSearch
+    history: HistorySearch
+    texts: Texts
 
 
 class Supervisor(TrioActor):
@@ -82,6 +85,7 @@ class Supervisor(TrioActor):
         ports = self._ports
         self._start(ARCHIVER, Archiver, ports.archive, self._newest)
         self._start(HISTORIAN, Historian, ports.archive)
+        self._start(CATALOGUER, Cataloguer, ports.history, ports.texts, self._newest)
         self._start(INDEXER, Indexer, ports.search)
         self._start(
             REGISTRAR,

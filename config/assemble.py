@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 INDEX_SECONDS: Final = 1.0
 """How long a start waits for the contact index; a rebuild of 100,000 contacts takes longer and goes on in the background."""
 
+REINDEX_PAUSE_SECONDS: Final = 0.01
+"""Between two pages of messages that are indexed again at an operator's request: chat has the processor when it wants it."""
+
 SWITCH_SECONDS: Final = 0.0005
 """How long one thread keeps the interpreter from another that wants it: a commit changes threads a few times, and Python's own
 5 ms for each would make it slow while the loop is busy."""
@@ -163,7 +166,7 @@ class _Server:
             Supervisor,
             self._runtime,
             self._directory,
-            Ports(stores.archive, stores.accounts, stores.search),
+            Ports(stores.archive, stores.accounts, stores.search, stores.history, stores.texts),
             self._settings.limits,
             newest=self._newest,
             domains=self._domains,
@@ -223,8 +226,8 @@ class _Server:
         return control.router(
             administer=partial(administer, runtime=self._runtime, directory=self._directory),
             verify=partial(verify, self._stores),
-            reindex=partial(reindex, self._stores),
-            status=partial(figures, self._runtime, self._directory, self._reception, self._gateways),
+            reindex=partial(reindex, self._stores, pause=REINDEX_PAUSE_SECONDS),
+            status=partial(figures, self._stores, self._runtime, self._directory, self._reception, self._gateways),
         )
 
 

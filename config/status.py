@@ -1,11 +1,13 @@
 """`rookery status`: what a running server says of itself, in figures."""
 
 import resource
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from actors.directory import ARCHIVER, Directory
 from actors.runtime import ActorRef, Runtime
+from config.upkeep import Stores
 from gateways.listener import FetchStatus
 from gateways.reception import Reception
 
@@ -13,7 +15,11 @@ Figures = dict[str, str | int | float | bool | None]
 
 
 async def figures(
-    runtime: Runtime, directory: Directory, reception: Reception, gateways: Sequence[ActorRef[Any]]
+    stores: Stores,
+    runtime: Runtime,
+    directory: Directory,
+    reception: Reception,
+    gateways: Sequence[ActorRef[Any]],
 ) -> Figures:
     """Figures by name, in the order in which they are to be shown."""
     found: Figures = {
@@ -36,8 +42,16 @@ async def figures(
         "messages_handled": state.messages,
         "timers": state.timers,
         "archive_queue": len(archiver.actor_inbox) if archiver is not None else None,  # type: ignore[arg-type]
+        "search_messages": await stores.history.count(),
+        "search_behind_seconds": await _seconds_behind(stores),
         "restarts": state.restarts,
         "set_aside": state.set_aside,
         "memory_peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
     return found
+
+
+async def _seconds_behind(stores: Stores) -> float:
+    """The age of the oldest message that a search does not find yet."""
+    missing = await stores.texts.since(await stores.history.newest(), 1)
+    return round(max(0.0, time.time() - missing[0].id / 1_000_000), 3) if missing else 0.0

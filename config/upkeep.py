@@ -18,17 +18,19 @@ from config.settings import Settings
 from engine import administration as a
 from engine.admission import alias_problems
 from engine.contacts import Contact
-from engine.ports import Accounts, Archive, StorageUnavailable
+from engine.ports import Accounts, Archive, HistorySearch, StorageUnavailable, Texts
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
 from index.contacts import TantivyContacts
+from index.history_index import TantivyHistory
 from index.migrations import DatabaseRefused
-from index.rebuild import IndexedContacts, bring_up_to_date
+from index.rebuild import IndexedContacts, bring_history_up_to_date, bring_up_to_date, leave_other_archives
 
 ARCHIVE = "archive.sqlite"
 ACCOUNTS = "accounts.sqlite"
 CONTACTS = "contacts.tantivy"
+HISTORY = "history.tantivy"
 
 INDEX_SECONDS: Final = 2.0
 """How far the contact index of a running server may be behind the accounts before that is a fault."""
@@ -42,6 +44,8 @@ class Stores(msgspec.Struct, frozen=True):
     archive: Archive
     accounts: Accounts
     search: IndexedContacts
+    history: HistorySearch
+    texts: Texts
 
 
 @asynccontextmanager
@@ -70,11 +74,14 @@ async def open_stores(data_dir: Path) -> AsyncIterator[Stores]:
         accounts = await stack.enter_async_context(SqliteAccounts(island, data_dir / ACCOUNTS))
         search = await trio.to_thread.run_sync(TantivyContacts.open, data_dir / CONTACTS)
         stack.push_async_callback(search.aclose)
-        yield Stores(archive, accounts, search)
+        history = await trio.to_thread.run_sync(TantivyHistory.open, data_dir / HISTORY)
+        stack.push_async_callback(history.aclose)
+        await leave_other_archives(history, archive)
+        yield Stores(archive, accounts, search, history, archive.texts)
 
 
 async def verify(stores: Stores) -> list[str]:
-    """One line for each fault in archive, accounts and contact index; the index is compared by count.
+    """One line for each fault in archive, accounts and search indexes; the indexes are compared by count.
 
     Raises:
         StorageUnavailable: something cannot be read just now.
@@ -84,7 +91,7 @@ async def verify(stores: Stores) -> list[str]:
         faults = await trio.to_thread.run_sync(alias_problems, await _contacts(stores, domain))
         problems += [f"{ACCOUNTS}: {fault}" for fault in faults]
         problems += await _index_problems(stores, domain)
-    return problems
+    return [*problems, *await _history_problems(stores)]
 
 
 async def _index_problems(stores: Stores, domain: str) -> list[str]:
@@ -98,18 +105,29 @@ async def _index_problems(stores: Stores, domain: str) -> list[str]:
         await trio.sleep(_POLL_SECONDS)
 
 
+async def _history_problems(stores: Stores) -> list[str]:
+    """What the index knows is compared with what it should know by now; it may be behind."""
+    newest, indexed = await stores.history.newest(), await stores.history.count()
+    known = await stores.texts.count(newest)
+    if known == indexed:
+        return []
+    return [f"{HISTORY}: {indexed} messages, but there are {known}; run `rookery reindex`"]
+
+
 async def _contacts(stores: Stores, domain: str) -> list[Contact]:
     return [entry for entry in await stores.accounts.contacts(domain) if isinstance(entry, Contact)]
 
 
-async def reindex(stores: Stores) -> str:
-    """Make the search indexes again; says what was done.
+async def reindex(stores: Stores, *, pause: float = 0) -> str:
+    """Make the search indexes again; says what was done. `pause`: see `index.rebuild.bring_history_up_to_date`.
 
     Raises:
         StorageUnavailable: a database or the index cannot be used just now.
     """
     brought = await bring_up_to_date(stores.search, stores.accounts, is_forced=True)
-    return f"{sum(domain.entries for domain in brought)} contacts indexed again"
+    contacts = sum(domain.entries for domain in brought)
+    messages = await bring_history_up_to_date(stores.history, stores.texts, is_forced=True, pause=pause)
+    return f"{contacts} contacts and {messages} messages indexed again"
 
 
 async def carry_out_stopped(settings: Settings, command: a.Command) -> a.Result:
@@ -137,6 +155,7 @@ async def _carry_out_stopped(settings: Settings, command: a.Command) -> a.Result
         if isinstance(command, a.Reindex):
             return a.Done(await reindex(stores))
         await bring_up_to_date(stores.search, stores.accounts)  # as the next start would
+        await bring_history_up_to_date(stores.history, stores.texts)
         return a.Inspected(tuple(await verify(stores)))
 
 

@@ -30,6 +30,7 @@ from index.database import Database, describe_damage, in_chunks, insert, placeho
 from index.histories import SqliteHistories
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.migrations import Schema
+from index.texts import SqliteTexts
 
 APPLICATION_ID: Final = 0x526F6B61
 
@@ -50,12 +51,14 @@ class SqliteArchive:
 
     Attributes:
         histories: reads the same file.
+        texts: the same file, as the history search wants it.
     """
 
     def __init__(self, island: Island, path: Path, *, clock: Callable[[], float]) -> None:
         self._island = island
         self._database = Database(path, Schema.load("archive", APPLICATION_ID), has_foreign_keys=False)
         self.histories = SqliteHistories(island, self._database)
+        self.texts = SqliteTexts(island, self._database)
         self._clock = clock
         self._ids = MessageIds(clock, 0)
         self._newest = 0

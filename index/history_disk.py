@@ -60,19 +60,17 @@ class HistoryDisk:
 
     def add(self, messages: Sequence[Indexed]) -> list[str]:
         """Hand messages to Tantivy's writer; returns their words, each as a text."""
-        texts = []
+        documents = [_document(message) for message in messages]
         try:
             writer = self._folder.writer()
-            for message in messages:
-                text, document = _document(message)
-                texts.append(text)
+            for message, (_, document) in zip(messages, documents, strict=True):
                 if document is not None:
                     writer.add_json(document)
                     self._newest_document = message.id
                 self._newest = message.id
         except (OSError, ValueError, RuntimeError) as error:
             raise StorageUnavailable(f"{self.path}: {' '.join(str(error).split())}") from error
-        return texts
+        return [text for text, _ in documents]
 
     def commit(self) -> Committed:
         """Have everything on disk."""

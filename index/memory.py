@@ -15,6 +15,7 @@ from engine.messages import Chat, Photo
 from engine.ports import Draft, StorageUnavailable, Stored, Verifier
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.memory_histories import MemoryHistories
+from index.texts import MemoryTexts
 
 Verifiers = Mapping[str, Verifier]
 
@@ -28,6 +29,7 @@ class MemoryArchive:
     Attributes:
         fail_with: raised by every call until it is None again.
         histories: reads the same messages.
+        texts: the same messages, as the history search wants them.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -39,6 +41,7 @@ class MemoryArchive:
         self._by_origin: dict[tuple[str, str], int] = {}
         self._cursors: dict[str, int] = {}
         self.histories = MemoryHistories(self._chats, self._entries, self._reach_disk)
+        self.texts = MemoryTexts(self._chats, self._entries, self._reach_disk)
 
     async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
         """See `engine.ports.Archive.commit`."""

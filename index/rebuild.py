@@ -8,6 +8,9 @@ database no longer has are forgotten.
 
 The database is read while updates of the index wait, so that an older state never replaces a newer one; searches go on, in
 the state before. Nothing keeps the trio loop for more than some milliseconds.
+
+**Messages**: the history index knows the archive id up to which it is complete, and the archive is read from there, page by
+page. An index that knows more than the archive belongs to another one (a database restored from a copy) and is made anew.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +22,13 @@ import msgspec
 import trio
 
 from engine.contacts import Contact, RemovedContact
-from engine.ports import Accounts, ContactSearch
+from engine.ports import Accounts, Archive, ContactSearch, FreshHistory, HistorySearch, Texts
 
 _SLICE: Final = 5_000  # entries looked at between two checkpoints: under 1 ms
+
+
+PAGE: Final = 256
+"""Messages read at a time."""
 
 
 class Outcome(StrEnum):
@@ -130,3 +137,48 @@ async def _since(
             if entry.changed > version:
                 changes.append(entry)
     return changes, contacts, newest
+
+
+async def leave_other_archives(search: HistorySearch, archive: Archive) -> None:
+    """Empty an index that knows more than this archive; to be called before anything new is archived.
+
+    Raises:
+        StorageUnavailable: nothing has changed.
+    """
+    if await search.newest() > await archive.newest():
+        async with search.anew():
+            pass
+
+
+async def bring_history_up_to_date(
+    search: HistorySearch, texts: Texts, *, is_forced: bool = False, pause: float = 0
+) -> int:
+    """Make the index hold what the archive holds, on disk; `is_forced`: all of it anew, and nothing of the old one is left.
+
+    Chats may be archived and searched meanwhile. Returns how many messages were read.
+
+    Args:
+        search: the index.
+        texts: the archive.
+        is_forced: see above.
+        pause: seconds between two pages, for the chat of a running server.
+
+    Raises:
+        StorageUnavailable: the index is as it was, or at least nearer.
+    """
+    read = 0
+    if is_forced:
+        async with search.anew() as fresh:
+            read = await _follow(fresh, texts, pause)
+    read += await _follow(search, texts, pause)
+    await search.keep()
+    return read
+
+
+async def _follow(index: HistorySearch | FreshHistory, texts: Texts, pause: float) -> int:
+    read = 0
+    while page := await texts.since(after := await index.newest(), PAGE):
+        await index.add(page, after)
+        read += len(page)
+        await trio.sleep(pause)
+    return read

@@ -116,3 +116,9 @@ class MoveCursor(msgspec.Struct, frozen=True):
 
     owner: str
     delivered: int
+
+
+class ArchiveGrew(msgspec.Struct, frozen=True):
+    """archiver -> cataloguer: there is something new. `newest`: the greatest id on disk."""
+
+    newest: int

@@ -233,7 +233,7 @@ def test_an_import_with_faulty_rows_changes_nothing(anyhow, tmp_path):
 def test_verify_reindex_status(anyhow):
     anyhow.does("user", "add", "ann@a.example", stdin="")
     assert anyhow.does("verify") == "no faults found\n"
-    assert anyhow.does("reindex") == "1 contacts indexed again\n"
+    assert anyhow.does("reindex") == "1 contacts and 0 messages indexed again\n"
     figures = json.loads(anyhow.does("status", "--json"))
     assert figures["server"] in {"running", "stopped"}
     assert anyhow.does("status").startswith("server ")

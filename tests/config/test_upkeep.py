@@ -4,15 +4,19 @@ import pytest
 
 from config import upkeep
 from engine.contacts import Contact
+from engine.ports import Indexed
+from index.history_tail import MemoryHistorySearch
 from index.memory import MemoryAccounts, MemoryArchive
 from index.memory_search import MemoryContacts
+from tests.index.stories import says
 
 ANN = Contact(address="ann@a.example")
 
 
 @pytest.fixture
 async def stores():
-    stores = upkeep.Stores(MemoryArchive(lambda: 0.0), MemoryAccounts(), MemoryContacts())
+    archive = MemoryArchive(lambda: 1.0)
+    stores = upkeep.Stores(archive, MemoryAccounts(), MemoryContacts(), MemoryHistorySearch(), archive.texts)
     await stores.accounts.add_domain("a.example")
     await stores.accounts.put([ANN])
     return stores
@@ -22,10 +26,23 @@ async def test_an_index_that_is_behind_is_a_fault_and_reindex_mends_it(stores, a
     assert await upkeep.verify(stores) == [
         "contacts.tantivy: 0 contacts of a.example, but there are 1; run `rookery reindex`"
     ]
-    assert await upkeep.reindex(stores) == "1 contacts indexed again"
+    assert await upkeep.reindex(stores) == "1 contacts and 0 messages indexed again"
     assert await upkeep.verify(stores) == []
 
 
 async def test_an_index_that_is_about_to_come_up_is_none(stores, autojump_clock, nursery):
     nursery.start_soon(upkeep.reindex, stores)
     assert await upkeep.verify(stores) == []
+
+
+async def test_messages_that_are_missing_in_the_index(stores, autojump_clock):
+    await upkeep.reindex(stores)
+    one, two = await stores.archive.commit(
+        [says("ann@a.example", "bob@a.example"), says("bob@a.example", "ann@a.example")], {}
+    )
+    assert await upkeep.verify(stores) == [], "an index may be behind"
+    await stores.history.add([Indexed(one.id, "", ()), *await stores.texts.since(one.id, 1)], 0)
+    assert await upkeep.verify(stores) == ["history.tantivy: 1 messages, but there are 2; run `rookery reindex`"]
+    assert await upkeep.reindex(stores) == "1 contacts and 2 messages indexed again"
+    assert await upkeep.verify(stores) == []
+    assert await stores.history.newest() == two.id

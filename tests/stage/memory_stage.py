@@ -23,6 +23,7 @@ from engine.xmpp.features import build_mux
 from engine.xmpp.mux import Mux, Reply, Software
 from engine.xmpp.parser import Closing, Opening, Parser
 from engine.xmpp.xml import Element
+from index.history_tail import MemoryHistorySearch
 from index.ledger import Role
 from index.memory import MemoryAccounts, MemoryArchive
 from index.memory_search import MemoryContacts
@@ -224,7 +225,8 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
         entries = await accounts.contacts(domain)
         present = [entry for entry in entries if isinstance(entry, Contact)]
         domains[domain] = ContactList(present, [e for e in entries if isinstance(e, RemovedContact)])
-    ports = Ports(MemoryArchive(lambda: 1_700_000_000 + trio.current_time()), accounts, search)
+    archive = MemoryArchive(lambda: 1_700_000_000 + trio.current_time())
+    ports = Ports(archive, accounts, search, MemoryHistorySearch(), archive.texts)
     directory = Directory()
     runtime = Runtime(tell_sender(directory))
     async with trio.open_nursery() as nursery:
