@@ -226,6 +226,14 @@ async def _list_aliases(command: a.ListAliases, register: _Register) -> Outcome:
 # -- all ----------------------------------------------------------------------------------------------------------------
 
 
+async def _find_contact(command: a.FindContact, register: _Register) -> Outcome:
+    address = admission.prepare_address(command.address, await register.domains())
+    found = await register.accounts.find(address)
+    if found is None:
+        raise Refusal(Condition.ITEM_NOT_FOUND, f"there is no member or alias {address}")
+    return Outcome(a.ContactsListed((found,)))
+
+
 async def _check_accounts(_: a.CheckAccounts, register: _Register) -> Outcome:
     problems = list(await register.accounts.problems())
     for domain in sorted(await register.domains()):
@@ -270,5 +278,6 @@ _HANDLERS: Final[Mapping[type, Callable[[Any, _Register], Awaitable[Outcome]]]] 
     a.ChangeAlias: _change_alias,
     a.RemoveAlias: _remove_alias,
     a.ListAliases: _list_aliases,
+    a.FindContact: _find_contact,
     a.CheckAccounts: _check_accounts,
 }

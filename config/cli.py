@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import trio
 
-from config import commands, demo
+from config import commands, demo, history
 from config.context import Guard, config_file, config_option, debug_option, is_debugging, settings
 from config.inspection import inspect
 from config.operation import perform
@@ -33,6 +33,7 @@ def main() -> None:
 main.add_command(commands.domain)
 main.add_command(commands.user)
 main.add_command(commands.alias)
+main.add_command(history.history)
 
 
 @main.command()

@@ -137,6 +137,12 @@ class ListAliases(_Command, frozen=True):
     domain: str = ""
 
 
+class FindContact(_Command, frozen=True):
+    """The member or alias at an address."""
+
+    address: str
+
+
 class CheckAccounts(_Command, frozen=True):
     """Whether what is kept of domains, members and aliases is whole."""
 
@@ -167,6 +173,7 @@ AccountsCommand = (
     | ChangeAlias
     | RemoveAlias
     | ListAliases
+    | FindContact
     | CheckAccounts
 )
 """What is asked of the accounts: of the registrar while a server runs."""

@@ -27,6 +27,7 @@ HOMES = {
     "cryptography": {"gateways"},
     "socket": {"gateways"},
     "click": {"config"},
+    "jinja2": {"config"},
     "tomllib": {"config"},
     "msgspec": {"engine", "index", "actors", "gateways", "config"},
     "slixmpp": {"engine/jid.py"},

@@ -1,0 +1,115 @@
+"""Whole histories, page by page, for an operator who takes them away.
+
+The history of a member is what is in his conversations; that of an alias is what was sent to it. A page is one query
+(`PAGE_MESSAGES`, `PAGE_BYTES`), so memory and transactions are bounded however long the history is. What is said after the
+beginning is not in it; what is removed meanwhile may be missing.
+
+An alias has no entries of its own and there is no index for it: all messages are passed over, `SCAN_MESSAGES` in a query.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from engine.messages import Chat
+from index.chat_rows import CHAT_COLUMNS, chat_of
+from index.ledger import Role
+from index.onlooker import Onlooker
+
+PAGE_MESSAGES: Final = 500
+PAGE_BYTES: Final = 4 * 1024 * 1024
+SCAN_MESSAGES: Final = 20_000
+
+
+class Excerpt(msgspec.Struct, frozen=True):
+    """Which part of whose history.
+
+    Attributes:
+        owner: a member, or an alias.
+        is_alias: it is an alias.
+        peer: only the conversation with this person or alias; of an alias, only what this person sent. Empty: everything.
+        start: the earliest time, microseconds since 1970, inclusive.
+        end: the latest time, inclusive; None: now.
+    """
+
+    owner: str
+    is_alias: bool = False
+    peer: str = ""
+    start: int = 0
+    end: int | None = None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One message of a transcript. `peer`: with whom the owner had this conversation; `is_sent`: by the owner."""
+
+    chat: Chat
+    peer: str
+    is_sent: bool
+
+
+def read(onlooker: Onlooker, excerpt: Excerpt) -> Iterator[Line]:
+    """The messages, oldest first."""
+    ((newest,),) = onlooker.fetch("SELECT max(id) FROM message") or ((None,),)
+    if newest is None:
+        return
+    numbers: dict[str, int] = dict(onlooker.fetch(_NUMBERS, {"owner": excerpt.owner, "peer": excerpt.peer}))
+    if excerpt.owner not in numbers or (excerpt.peer and excerpt.peer not in numbers):
+        return
+    end = newest if excerpt.end is None else min(newest, excerpt.end)
+    values = {"owner": numbers[excerpt.owner], "peer": numbers.get(excerpt.peer), "end": end}
+    pages = _scan if excerpt.is_alias else _page
+    for row in pages(onlooker, values, excerpt.start - 1):
+        peer, role, *chat = row
+        yield Line(chat_of(chat), peer, role == Role.SENT)
+
+
+def _page(onlooker: Onlooker, values: dict[str, Any], after: int) -> Iterator[Any]:
+    """What a member sent and received after an id."""
+    sql = _OF_MEMBER if values["peer"] is None else _OF_CONVERSATION
+    while True:
+        rows = onlooker.fetch_some(sql, values | {"after": after}, octets=PAGE_BYTES, size_at=-1)
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1][2]
+
+
+def _scan(onlooker: Onlooker, values: dict[str, Any], after: int) -> Iterator[Any]:
+    """What was sent to an alias after an id."""
+    while True:
+        ((last,),) = onlooker.fetch(_END_OF_SCAN, values | {"after": after}) or ((None,),)
+        if last is None:
+            return
+        while rows := onlooker.fetch_some(
+            _OF_ALIAS, values | {"after": after, "last": last}, octets=PAGE_BYTES, size_at=-1
+        ):
+            yield from rows
+            after = rows[-1][2]
+        after = last
+
+
+_NUMBERS: Final = "SELECT jid, id FROM address WHERE jid IN (:owner, :peer)"
+_WITH_NAMES: Final = """
+    CROSS JOIN address AS sender ON sender.id = message.sender
+    CROSS JOIN address AS target ON target.id = message.target
+    LEFT JOIN address AS via ON via.id = message.via
+"""
+_OF_MEMBER: Final = f"""
+    SELECT peer.jid, role, {CHAT_COLUMNS}
+    FROM entry CROSS JOIN message ON message.id = entry.id CROSS JOIN address AS peer ON peer.id = entry.peer {_WITH_NAMES}
+    WHERE entry.owner = :owner AND entry.id > :after AND entry.id <= :end
+    ORDER BY entry.id LIMIT {PAGE_MESSAGES:d}
+"""  # noqa: S608
+_OF_CONVERSATION: Final = _OF_MEMBER.replace(
+    "entry.owner = :owner AND", "entry.owner = :owner AND entry.peer = :peer AND"
+)
+_OF_ALIAS: Final = f"""
+    SELECT sender.jid, 0, {CHAT_COLUMNS}
+    FROM message {_WITH_NAMES}
+    WHERE message.via = :owner AND (:peer IS NULL OR message.sender = :peer) AND message.id > :after AND message.id <= :last
+    ORDER BY message.id LIMIT {PAGE_MESSAGES:d}
+"""  # noqa: S608
+_END_OF_SCAN: Final = f"""
+    SELECT max(id) FROM (SELECT id FROM message WHERE id > :after AND id <= :end ORDER BY id LIMIT {SCAN_MESSAGES:d})
+"""  # noqa: S608
