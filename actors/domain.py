@@ -241,12 +241,13 @@ class Domain(TrioActor):
         news: defaultdict[str, dict[Jid, PresenceChange]] = defaultdict(dict)
         gone: dict[Jid, PresenceChange] = {}
         for owner in changed:
-            for account in self._separated_anew(owner):
+            for account, before, now in self._separated_anew(owner):
                 for viewer, entry in (*self._looks(owner, account), *self._looks(account, owner)):
-                    is_hidden = self._blocks.is_hidden(viewer, entry.jid)
-                    if is_hidden and not self._told_blocks.is_hidden(viewer, entry.jid):
+                    was_hidden = self._told_blocks.is_hidden(viewer, entry.jid) if before is None else before
+                    is_hidden = self._blocks.is_hidden(viewer, entry.jid) if now is None else now
+                    if is_hidden and not was_hidden:
                         news[viewer.full][entry.jid] = gone.setdefault(entry.jid, PresenceChange(entry.jid, None))
-                    elif not is_hidden and self._told_blocks.is_hidden(viewer, entry.jid):
+                    elif was_hidden and not is_hidden:
                         news[viewer.full][entry.jid] = entry
         shared: dict[tuple[PresenceChange, ...], m.PresenceSeen] = {}
         for full, entries in news.items():
@@ -255,14 +256,14 @@ class Domain(TrioActor):
         for owner in changed:
             self._told_blocks.put(owner, self._blocks.of(owner).items)
 
-    def _separated_anew(self, owner: str) -> Iterable[str]:
-        """Accounts for which something changed between them and the owner."""
+    def _separated_anew(self, owner: str) -> Iterable[tuple[str, bool | None, bool | None]]:
+        """Accounts for which something changed between them and the owner, and what (see `BlockLists.separates`)."""
         touched = self._blocks.touched(owner, self._told_blocks)
         everyone = {*self._board, *(full.partition("/")[0] for full in self._watchers)} if touched is None else ()
         for account in touched or everyone:
             now, before = self._blocks.separates(owner, account), self._told_blocks.separates(owner, account)
             if now is None or now is not before:
-                yield account
+                yield account, before, now
 
     def _looks(self, viewer: str, seen: str) -> Iterable[tuple[Jid, PresenceChange]]:
         """Each session of one account that sees others, with each entry of the other account."""

@@ -107,7 +107,7 @@ class Session(TrioActor):
 
     def _blocked_changed(self, event: m.BlockedChanged) -> None:
         blocks = self._directory.blocks(self._jid.domain)
-        for to in [to for to in self._directed if blocks.is_blocked(self._jid.bare, to)]:
+        for to in blocks.told_by(self._jid, self._directed, event.addresses):
             self._directed.discard(to)
             self._forward(m.SendPresence(self._jid, to, None))
         if self._knows_blocked:

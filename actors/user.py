@@ -24,7 +24,7 @@ from actors.mailbox import MailboxFull
 from actors.runtime import TrioActor
 from engine import delivery
 from engine import messages as m
-from engine.blocking import Side, Stop
+from engine.blocking import Stop
 from engine.contacts import Contact, PersonalContact
 from engine.errors import Condition
 from engine.jid import Jid
@@ -272,15 +272,16 @@ class User(TrioActor):
     def _see_presence(self, command: m.SendPresence) -> None:
         seen = m.PresenceSeen((PresenceChange(command.session, command.presence, command.text),))
         blocks = self._directory.blocks(self._domain)
-        is_farewell = command.presence is None
+        if blocks.is_blocked(self._address, command.session):
+            return
+        # Whoever begins to block somebody takes back what he directed to him: that is let through.
+        is_taken_back = command.presence is None and blocks.is_blocked(command.session.bare, command.to)
         if command.to.is_bare:
             addressed = [resource for resource, presence in self._sessions.items() if presence is not None]
         else:
             addressed = [command.to.resource] if command.to.resource in self._sessions else []
         for jid in map(command.to.with_resource, addressed):
-            side = blocks.side(command.session, jid)
-            # Whoever begins to block somebody takes back what he directed to him: that is let through.
-            if side is None or (side is Side.SENDER and is_farewell):
+            if is_taken_back or not blocks.is_blocked(command.session.bare, jid):
                 self._tell(jid.full, seen)
 
     def _direct_presence(self, command: m.SendPresence) -> None:

@@ -230,6 +230,17 @@ class BlockLists:
             lambda condition, detail: RequestRefused.of_presence(session, to, condition, detail=detail),
         )
 
+    def told_by(self, session: Jid, directed: Collection[Jid], addresses: Iterable[str]) -> list[Jid]:
+        """Who of those that are blocked had directed presence of this session, for taking it back.
+
+        Args:
+            session: the blocker's.
+            directed: where its presence went.
+            addresses: of the command; one may name a single session of an account in `directed`.
+        """
+        named = [jid for text in addresses if (jid := Jid.parse(text)).resource and jid.to_bare() in directed]
+        return [to for to in dict.fromkeys((*directed, *named)) if self.is_blocked(session.bare, to)]
+
     def shuts_out(self, owner: str, chat: Chat) -> bool:
         """Whether the account does not want a message that was sent to it, or to an alias that names it."""
         if owner not in self._lists:

@@ -290,6 +290,24 @@ async def test_directed_presence_is_taken_back_and_does_not_pass(stage: Stage):
 
 
 @play
+async def test_directed_presence_is_taken_back_from_one_session(stage: Stage):
+    hidden = await stage.enter("bob", is_present=False)
+    desk, phone = await stage.enter("alice", "desk"), await stage.enter("alice", "phone")
+    await hidden.is_present(to=desk.bare)
+    for device in (desk, phone):
+        await device.hears_presence(hidden.jid)
+    await blocks(hidden, phone.jid)
+    await phone.hears_unavailable(hidden.jid)
+    await settled(stage, desk, phone)
+    await hidden.is_present("away", to=desk.bare)
+    await desk.hears_presence(hidden.jid, "away")
+    await hidden.is_cut_off()
+    await desk.hears_unavailable(hidden.jid)
+    await stage.settle(phone)
+    assert hidden.jid not in phone.presences()
+
+
+@play
 async def test_blocking_in_turns_comes_out_right(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     await settled(stage, alice, bob)
