@@ -38,12 +38,13 @@ class Historian(Worker):
 
     async def _fetch_waiting(self, question: m.FetchWaiting) -> None:
         try:
-            chats = await self._archive.waiting(question.owner, question.after, WAITING_PAGE)
+            read = await self._archive.waiting(question.owner, question.after, WAITING_PAGE)
         except StorageUnavailable as error:
             log.warning("archive: not read, tried again in %s s: %s", RETRY_SECONDS, error)
             self._runtime.schedule(RETRY_SECONDS, self.actor_ref, question)
             return
+        # What was committed since the question left the archiver is told to its owner by itself, as live as it is.
+        chats = tuple(chat for chat in read if chat.id <= question.up_to)
         is_last = len(chats) < WAITING_PAGE
-        newest = chats[-1].id if chats else 0
-        up_to = max(newest, question.up_to) if is_last else newest
-        self._directory.tell(question.owner, m.WaitingFetched(question.owner, tuple(chats), up_to, is_last))
+        up_to = question.up_to if is_last else chats[-1].id
+        self._directory.tell(question.owner, m.WaitingFetched(question.owner, chats, up_to, is_last))
