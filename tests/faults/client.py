@@ -21,15 +21,57 @@ SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 ROSTER = "{jabber:iq:roster}"
 
 
+class HalfDeadTcp(trio.abc.Stream):
+    """TCP that can still be read when it can no longer be written.
+
+    A server that is killed has said things that are still to be read, while writing fails at once; `trio.SSLStream` gives up
+    both directions when one fails.
+    """
+
+    def __init__(self, tcp: trio.SocketStream) -> None:
+        self._tcp = tcp
+        self.is_mute = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, or note that nobody is there any more."""
+        try:
+            await self._tcp.send_all(data)
+        except trio.BrokenResourceError:
+            self.is_mute = True
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """See `trio.abc.SendStream`."""
+        await self._tcp.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """See `trio.abc.ReceiveStream`."""
+        return await self._tcp.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        """See `trio.abc.AsyncResource`."""
+        await self._tcp.aclose()
+
+
 class Client(Player):
-    """One session of one account."""
+    """One session of one account.
+
+    Attributes:
+        is_mute: what it sends reaches nobody any more; what it was sent may still be on the way.
+    """
+
+    _tcp: HalfDeadTcp
+
+    @property
+    def is_mute(self) -> bool:
+        return self.is_cut or self._tcp.is_mute
 
     @classmethod
     async def enter(cls, nursery: trio.Nursery, server: Server, jid: str, password: str) -> Self:
         """Connect, log in and bind this full JID; what comes is heard by a task of `nursery`."""
-        tcp = await trio.open_tcp_stream("127.0.0.1", server.ports["xmpps"])
+        tcp = HalfDeadTcp(await trio.open_tcp_stream("127.0.0.1", server.ports["xmpps"]))
         line = SocketLine(trio.SSLStream(tcp, server.tls, server_hostname=server.name, https_compatible=True))
         client = cls(jid, line)
+        client._tcp = tcp
         try:
             await client.opens()
             nursery.start_soon(line.listen, client)

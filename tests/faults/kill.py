@@ -89,19 +89,19 @@ class Sender(Client):
         """Send until the connection breaks, not too far ahead of those who are `online`."""
         ahead: list[Sent] = []
         try:
-            while True:
+            while not self.is_mute:
                 for _ in range(dice.randint(1, 10)):
                     sent = self._thinks_of(dice, friends)
                     self.oracle.sends(sent)
                     await self.tells(sent)
                     if sent.body and sent.to in online:
                         ahead.append(sent)
-                while len(ahead) > IN_FLIGHT and not self.is_cut:
+                while len(ahead) > IN_FLIGHT and not self.is_mute:
                     await trio.sleep(POLL_SECONDS)
                     ahead = [sent for sent in ahead if (sent.to, sent.origin) not in self.oracle.seen]
                 await trio.sleep(dice.random() * PAUSE_SECONDS)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
+            pass  # everything was read
 
     def _thinks_of(self, dice: random.Random, friends: list[str]) -> Sent:
         self.number += 1
@@ -159,6 +159,7 @@ class Round:
                 await trio.sleep(self.dice.uniform(0.0, SECONDS_UNTIL_KILL))
                 await self.server.kill()
         for sender in cast:
+            await sender.hears_cut()  # what had reached it before is read
             await sender.line.close()
 
     async def _return(self, survivors: list[Row], before: int) -> None:
