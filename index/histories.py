@@ -140,7 +140,7 @@ def _check_known(connection: sqlite3.Connection, owner: int | None, gone: int, q
     named = {*query.known, *query.ids, *(place for place in (query.after, query.before) if place is not None)}
     found = 0
     for chunk in in_chunks(sorted(named)):
-        sql = f"SELECT count(*) FROM entry WHERE owner = ? AND id > ? AND id IN (VALUES {placeholders(len(chunk), 1)})"  # noqa: S608
+        sql = f"SELECT count(*) FROM entry WHERE owner = ? AND +id > ? AND id IN (VALUES {placeholders(len(chunk), 1)})"  # noqa: S608
         found += connection.execute(sql, (owner, gone, *chunk)).fetchone()[0]
     if found < len(named):
         raise UnknownMessage(f"{len(named) - found} of {len(named)} ids are not in the history of {query.owner}")
@@ -149,7 +149,10 @@ def _check_known(connection: sqlite3.Connection, owner: int | None, gone: int, q
 def _condition(where: _Range, query: HistoryQuery) -> tuple[str, list[Any]]:
     """FROM and WHERE, and their values."""
     index = "" if where.peer is None or query.ids else "INDEXED BY entry_by_peer"
-    sql = f"FROM entry {index} {WITH_CHATS} WHERE entry.owner = ? AND entry.id BETWEEN ? AND ?"
+    place = (
+        "+entry.id" if query.ids else "entry.id"
+    )  # with the plus: each id is looked up, not all between the ends passed over
+    sql = f"FROM entry {index} {WITH_CHATS} WHERE entry.owner = ? AND {place} BETWEEN ? AND ?"
     values: list[Any] = [where.owner, where.low, where.high]
     if where.peer is not None:
         sql += " AND entry.peer = ?"

@@ -302,3 +302,26 @@ async def test_the_memory_twin_plays_a_failing_disk(clock):
     ):
         with pytest.raises(StorageUnavailable, match="disk full"):
             await ask(question)
+
+
+async def test_a_message_by_its_id_costs_the_same_in_a_long_history(archive):
+    if isinstance(archive, MemoryArchive):
+        pytest.skip("looks at everything")
+
+    async def steps(message_id):
+        """Of SQLite's machine."""
+        counted = []
+        handler = partial(counted.append, 1)
+        read = partial(archive._island.run, archive._database.read)
+        await read(lambda connection: connection.set_progress_handler(handler, 1))
+        await archive.histories.page(
+            HistoryQuery(owner=A, ids=(message_id,), after=message_id - 1, known=(message_id,))
+        )
+        await read(lambda connection: connection.set_progress_handler(None, 1))
+        return len(counted)
+
+    first, second = await filled(archive, says(A, B), says(A, B))
+    short = await steps(second)
+    await filled(archive, *(says(A, B) for _ in range(2_000)))
+    assert await steps(second) <= short + 20
+    assert first == second - 1
