@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format kill scale load load-peers clean
+.PHONY: run test check format kill scale load load-peers load-gate clean
 
 run: .venv/ready
 	$(BIN)/rookery demo
@@ -36,6 +36,10 @@ load: .venv/ready
 # The same work on Debian's Prosody and ejabberd, too; installs them when they are missing.
 load-peers: .venv/ready
 	$(BIN)/python -m tests.load peers --json build/load-peers.json --html build/load-peers.html --markdown build/load-peers.md
+
+# Instructions for each unit of work, against those that were accepted: fails when something became dearer.
+load-gate: .venv/ready
+	$(BIN)/python -m tests.load gate
 
 # constraints.txt pins every version, so that two installs are the same.
 .venv/ready: pyproject.toml constraints.txt

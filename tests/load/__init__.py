@@ -12,6 +12,7 @@
 `rows` `results`         figures of a step, and of a whole run
 `bars`                   what a unit of work may cost; which bars are kept
 `table` `markdown`       how figures are shown; `html`: with plots
+`profile` `gate`         where the server's time goes; what a unit costs in instructions, and whether that grew
 `peers` `registration`   Prosody and ejabberd on the same work
 `filling`                a long history, for a server that has none yet
 =======================  ================================================================================================

@@ -11,8 +11,9 @@ from typing import Any
 import click
 import msgspec
 
-from tests.load import bars, html, markdown, table
-from tests.load.conductor import conduct
+from tests.load import bars, gate, html, markdown, table
+from tests.load import profile as profiling
+from tests.load.conductor import conduct, observe
 from tests.load.peers.ejabberd import Ejabberd
 from tests.load.peers.prosody import Prosody
 from tests.load.progress import Progress
@@ -30,10 +31,9 @@ KINDS: tuple[Kind, ...] = ("sqlite", "default")
 STEPS = [step.key for stage in STAGES for step in stage.steps]
 
 
-def options(command: Callable[..., None]) -> Callable[..., None]:
-    """What all measuring commands have."""
+def sizes(command: Callable[..., None]) -> Callable[..., None]:
+    """How much of everything."""
     for option in (
-        click.argument("steps", nargs=-1, type=click.Choice(STEPS), metavar="[STEP]..."),
         click.option("--users", default=DEFAULTS.users, show_default=True, help="Members of the office."),
         click.option("--devices", default=DEFAULTS.devices, show_default=True, help="Sessions of each of them."),
         click.option("--domains", default=1, show_default=True, help="Domains that they are spread over."),
@@ -43,6 +43,15 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--archived", default=DEFAULTS.archived, show_default=True, help="Messages of a long history."),
         click.option("--seconds", default=DEFAULTS.seconds, show_default=True, help="Of a timed round."),
         click.option("--rounds", default=DEFAULTS.rounds, show_default=True, help="Of each step; the median is told."),
+    ):
+        command = option(command)
+    return command
+
+
+def outputs(command: Callable[..., None]) -> Callable[..., None]:
+    """What is measured, and where it is told."""
+    for option in (
+        click.argument("steps", nargs=-1, type=click.Choice(STEPS), metavar="[STEP]..."),
         click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures to this file."),
         click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a page with plots."),
         click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write tables as Markdown."),
@@ -51,10 +60,10 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def scale_of(domains: int, **sizes: Any) -> Scale:
+def scale_of(domains: int, **given: Any) -> Scale:
     """The options as a scale."""
     names = (*DEFAULTS.domains, *(f"load{number}.example" for number in range(2, domains + 1)))
-    return Scale(domains=names, **sizes)
+    return Scale(domains=names, **given)
 
 
 @click.group()
@@ -66,19 +75,21 @@ def main() -> None:
 
 
 @main.command()
-@options
-def run(steps, json_file, html_file, markdown_file, **sizes) -> None:
+@outputs
+@sizes
+def run(steps, json_file, html_file, markdown_file, **given: Any) -> None:
     """Measure a Rookery that is started for it: all steps, or those that are named."""
-    scale = scale_of(**sizes)
+    scale = scale_of(**given)
     rows = conduct(STAGES, Rookery, scale, Progress(), lambda step: not steps or step.key in steps)
     tell(rows, json_file, html_file, markdown_file)
 
 
 @main.command()
-@options
-def peers(steps, json_file, html_file, markdown_file, **sizes) -> None:
+@outputs
+@sizes
+def peers(steps, json_file, html_file, markdown_file, **given: Any) -> None:
     """The same, and then the same work on Debian's Prosody and ejabberd (installed when missing; needs root for that)."""
-    scale = scale_of(**sizes)
+    scale = scale_of(**given)
     progress = Progress()
     rows = conduct(STAGES, Rookery, scale, progress, lambda step: not steps or step.key in steps)
     shorter = msgspec.structs.replace(
@@ -108,6 +119,31 @@ def list_steps() -> None:
 def page(json_file: Path, html_file: Path) -> None:
     """Make the page of an older run from its JSON."""
     html_file.write_text(html.page(Results.read(json_file)))
+
+
+@main.command()
+@click.argument("step", type=click.Choice(STEPS))
+@click.option("--top", default=30, show_default=True, help="So many functions.")
+@sizes
+def profile(step: str, top: int, **given: Any) -> None:
+    """Measure STEP once while py-spy looks where the server's time goes: per stop of a message's road, and per function."""
+    for line in profiling.lines(observe(STAGES, step, scale_of(**given), Progress()), top):
+        click.echo(line)
+
+
+@main.command("gate")
+@click.option("--accept", is_flag=True, help="Take today's figures as the new baseline.")
+@click.option("--only", multiple=True, help="Only these figures.")
+def hold(accept: bool, only: tuple[str, ...]) -> None:
+    """Count instructions with callgrind, and compare them with the accepted ones; exit status 1 if a figure is above."""
+    now = gate.measure(Progress(), frozenset(only))
+    if accept:
+        gate.BASELINE.write_bytes(msgspec.json.format(msgspec.json.encode(now)) + b"\n")
+    before = msgspec.json.decode(gate.BASELINE.read_bytes(), type=gate.Baseline)
+    judged = list(gate.judge(now, before))
+    for line, _ in judged:
+        click.echo(line)
+    sys.exit(not all(is_good for _, is_good in judged))
 
 
 def tell(rows: Sequence[Row], json_file: Path | None, html_file: Path | None, markdown_file: Path | None) -> None:

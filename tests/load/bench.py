@@ -109,6 +109,7 @@ class Watch:
         self._bench = bench
         self._samples: list[Sample] = []
         self._is_running = True
+        bench.observer(True)
         self._cpu, self._own = bench.cpu(), time.process_time()
         self.began = time.perf_counter()
         self._ended = 0.0
@@ -130,6 +131,7 @@ class Watch:
         gc.enable()
         self._bench.settle()
         cpu = self._bench.cpu() - self._cpu
+        self._bench.observer(False)
         self.faults += self._bench.failures()
         seconds = self._ended - self.began
         return Round(self.units, seconds, cpu, own, self.latencies, self._samples, self.faults, note=self.note)
@@ -155,6 +157,7 @@ class Bench:
 
     Attributes:
         memo: what workloads remember from one round to the next, such as rooms that are made.
+        observer: is told when a measurement begins and ends; profilers are.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class Bench:
         self.accounts = population.accounts()
         self.sessions: list[Session] = []
         self.memo: dict[str, object] = {}
+        self.observer: Callable[[bool], None] = lambda _is_beginning: None
         self._security: Security = security
         self._has_acks = has_acks
         self._attach(Offers())

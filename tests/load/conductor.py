@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from tests.load.bench import Bench, Round
+from tests.load.profile import Profile, Profiler
 from tests.load.progress import Progress
+from tests.load.rookery import Rookery
 from tests.load.rows import Row
 from tests.load.server import Server, ServerError
 from tests.load.session import SessionError
@@ -24,6 +26,38 @@ def conduct(
         if steps:
             rows += _Performance(stage, begin, scale, progress).play(steps)
     return rows
+
+
+def observe(stages: Sequence[Stage], key: str, scale: Scale, progress: Progress) -> Profile:
+    """One round of one step on a Rookery, with a profiler that looks at what is measured."""
+    stage, step = next((stage, step) for stage in stages for step in stage.steps if step.key == key)
+    population = stage.population(scale)
+    server = Rookery(population.domains)
+    profiles: list[Profile] = []
+    try:
+        server.provide(population.accounts() + population.others(), stage.aliases(population))
+        server.start()
+        bench = Bench(server, population, step.security, progress)
+        profiler = Profiler(server.tree.pid)
+
+        def look(is_beginning: bool) -> None:
+            if is_beginning:
+                profiler.begin()
+            else:
+                profiles.append(profiler.end())
+
+        bench.gather(min(scale.sessions, len(bench.accounts)))
+        bench.observer = look
+        progress.begin(f"{server.name}: {step.title}, looked at")
+        measured = step.play(bench, scale)
+        bench.observer = lambda _is_beginning: None
+        bench.close()
+    finally:
+        server.remove()
+        progress.end()
+    if measured.faults:
+        raise ServerError(measured.faults[0])
+    return profiles[-1]
 
 
 class _Performance:

@@ -90,10 +90,11 @@ class Talker:
             self.say(len(numbers))
 
 
-def run(bench: Bench, *, window: int, seconds: float, sessions: int) -> Round:
-    """So many seconds, then what is in the air lands."""
+def run(bench: Bench, *, window: int, seconds: float, sessions: int, count: int = 0) -> Round:
+    """So many seconds, or until there were so many messages; then what is in the air lands."""
     crowd = bench.gather(sessions // 2 * 2)
-    return _play(bench, Watch(bench), crowd, window, seconds, lambda: False)
+    watch = Watch(bench)
+    return _play(bench, watch, crowd, window, seconds, lambda: bool(count) and watch.units >= count)
 
 
 def converse(bench: Bench, crowd: list[Session], messages: int) -> None:
