@@ -45,8 +45,8 @@ class Onlooker:
         except sqlite3.Error as error:
             raise StorageUnavailable(f"{self._path.name}: {error}") from error
 
-    def fetch_some(self, sql: str, values: dict[str, Any], *, octets: int, size_at: int) -> Sequence[Any]:
-        """The first rows of a query, until their texts in column `size_at` have so many bytes."""
+    def fetch_some(self, sql: str, values: dict[str, Any], *, characters: int) -> Sequence[Any]:
+        """The first rows of a query, until their texts have so many characters."""
         if self._connection is None:
             return ()
         rows: list[Any] = []
@@ -54,8 +54,8 @@ class Onlooker:
             cursor = self._connection.execute(sql, values)
             for row in cursor:
                 rows.append(row)
-                octets -= len(row[size_at])
-                if octets <= 0:
+                characters -= sum(len(value) for value in row if isinstance(value, str))
+                if characters <= 0:
                     break
             cursor.close()
         except sqlite3.Error as error:

@@ -1,7 +1,7 @@
 """Whole histories, page by page, for an operator who takes them away.
 
 The history of a member is what is in his conversations; that of an alias is what was sent to it. A page is one query
-(`PAGE_MESSAGES`, `PAGE_BYTES`), so memory and transactions are bounded however long the history is. What is said after the
+(`PAGE_MESSAGES`, `PAGE_CHARACTERS`), so memory and transactions are bounded however long the history is. What is said after the
 beginning is not in it; what is removed meanwhile may be missing.
 
 An alias has no entries of its own and there is no index for it: all messages are passed over, `SCAN_MESSAGES` in a query.
@@ -18,7 +18,7 @@ from index.ledger import Role
 from index.onlooker import Onlooker
 
 PAGE_MESSAGES: Final = 500
-PAGE_BYTES: Final = 4 * 1024 * 1024
+PAGE_CHARACTERS: Final = 4 * 1024 * 1024
 SCAN_MESSAGES: Final = 20_000
 
 
@@ -68,7 +68,7 @@ def _page(onlooker: Onlooker, values: dict[str, Any], after: int) -> Iterator[An
     """What a member sent and received after an id."""
     sql = _OF_MEMBER if values["peer"] is None else _OF_CONVERSATION
     while True:
-        rows = onlooker.fetch_some(sql, values | {"after": after}, octets=PAGE_BYTES, size_at=-1)
+        rows = onlooker.fetch_some(sql, values | {"after": after}, characters=PAGE_CHARACTERS)
         if not rows:
             return
         yield from rows
@@ -82,7 +82,7 @@ def _scan(onlooker: Onlooker, values: dict[str, Any], after: int) -> Iterator[An
         if last is None:
             return
         while rows := onlooker.fetch_some(
-            _OF_ALIAS, values | {"after": after, "last": last}, octets=PAGE_BYTES, size_at=-1
+            _OF_ALIAS, values | {"after": after, "last": last}, characters=PAGE_CHARACTERS
         ):
             yield from rows
             after = rows[-1][2]

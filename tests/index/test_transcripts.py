@@ -96,7 +96,7 @@ async def test_a_line_says_all(archive, path, clock):
 
 @pytest.mark.parametrize("page", [1, 2, 3, 7])
 async def test_pages_meet_without_gap_or_doubling(archive, path, clock, monkeypatch, page):
-    monkeypatch.setattr(transcripts, "PAGE_BYTES", 40 * page)
+    monkeypatch.setattr(transcripts, "PAGE_CHARACTERS", 100 * page)
     monkeypatch.setattr(transcripts, "SCAN_MESSAGES", page + 1)
     await fill(archive, clock)
     assert bodies(path, A) == list("012456789")
@@ -105,7 +105,7 @@ async def test_pages_meet_without_gap_or_doubling(archive, path, clock, monkeypa
 
 
 async def test_what_is_said_meanwhile_is_not_in_it_and_nothing_waits(archive, path, monkeypatch):
-    monkeypatch.setattr(transcripts, "PAGE_BYTES", 1)
+    monkeypatch.setattr(transcripts, "PAGE_CHARACTERS", 1)
     await archive.commit([says(A, B, str(n)) for n in range(3)], {})
     with Onlooker(path) as onlooker:
         lines = read(onlooker, Excerpt(A))
