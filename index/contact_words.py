@@ -78,7 +78,8 @@ def words_of(contact: Contact) -> ContactWords:
     """The words of a member or an alias."""
     local, _, domain = contact.address.partition("@")
     name_runs = list(runs(contact.display_name))[:TEXT_WORDS]
-    first = _different(word for run in name_runs[:-1] for word in words_of_run(run))
+    # A name of one word is both: nobody knows which, and whoever asks for either means it.
+    first = _different(word for run in name_runs[:-1] or name_runs for word in words_of_run(run))
     last = _different(word for run in name_runs[-1:] for word in words_of_run(run))
     rest = [*_shared_words(contact.title), *_shared_words(contact.department), *_phone_words(contact.phone)]
     return ContactWords(

@@ -39,7 +39,7 @@ WORD_CHARACTERS: Final = 32
 TEXT_WORDS: Final = 64
 """Of one name, title or the like in an index; bounds what one hostile entry costs. Further words are not indexed."""
 
-FORMAT: Final = f"2_{unicodedata.unidata_version.replace('.', '_')}"
+FORMAT: Final = f"3_{unicodedata.unidata_version.replace('.', '_')}"
 """Changes with these rules and with Python's Unicode tables; part of an index's schema. Letters, digits and ``_``."""
 
 _SPELT_AS: Final = {

@@ -95,6 +95,7 @@ async def test_text(search: Search, text: str, expected: list[str]) -> None:
         ({"first": "muller"}, []),
         ({"last": "ann"}, ["bob"]),
         ({"last": "dan"}, ["dan"]),  # without a name, the localpart is shown
+        ({"first": "da"}, ["dan"]),  # a name of one word is both
         ({"nick": "ann"}, ["anna.mueller", "anna", "bob"]),
         ({"email": "anna"}, ["anna.mueller", "anna"]),
         ({"email": "anna@example"}, ["anna.mueller", "anna"]),
