@@ -14,6 +14,7 @@ import msgspec
 from actors.directory import Directory
 from actors.runtime import TrioActor
 from engine import messages as m
+from engine.alias import RESOURCE
 from engine.jid import Jid
 from engine.presence import Presence, PresenceChange, Status, merge_members
 
@@ -24,6 +25,7 @@ class Alias(TrioActor):
     def __init__(self, address: str, directory: Directory) -> None:
         super().__init__()
         self._jid = Jid.parse(address)
+        self._presence_jid = Jid(self._jid.bare, RESOURCE)
         self._directory = directory
         self._people: tuple[str, ...] = ()
         self._online: dict[str, Status] = {}
@@ -53,7 +55,7 @@ class Alias(TrioActor):
         status = merge_members(set(self._online.values()))
         if status is not self._status:
             self._status = status
-            change = PresenceChange(self._jid, Presence.of_status(status))
+            change = PresenceChange(self._presence_jid, Presence.of_status(status))
             self._directory.tell(self._jid.domain, m.PresenceChanged(change, status))
 
     def _expand(self, command: m.ExpandAlias) -> None:
@@ -71,7 +73,7 @@ class Alias(TrioActor):
     def _end(self, _: m.StopAlias) -> None:
         self._directory.unbind(self._jid.bare, self.actor_ref)
         if self._status is not Status.OFFLINE:
-            change = PresenceChange(self._jid, None)
+            change = PresenceChange(self._presence_jid, None)
             self._directory.tell(self._jid.domain, m.PresenceChanged(change, Status.OFFLINE))
         self.stop()
 

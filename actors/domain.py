@@ -119,7 +119,7 @@ class Domain(TrioActor):
     def _presence_changed(self, event: m.PresenceChanged) -> None:
         change = event.change
         self._changes[change.jid] = change
-        if change.jid.resource:
+        if change.jid.bare not in self._aliases:
             self._watch(change)
             self._set_status(change.jid.bare, event.status)
         self._flush_soon()

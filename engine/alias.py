@@ -6,9 +6,16 @@ it still ends on any input, because data can be damaged.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from engine.errors import Condition, Refusal
 from engine.limits import ALIAS_DEPTH, ALIAS_MEMBERS
+
+RESOURCE: Final = "alias"
+"""Of an alias's presence: in RFC 6121, 4.2 presence comes from full JIDs. What is sent to this one is sent to the alias.
+
+COMPAT: Gajim shows a contact as offline that has no resource.
+"""
 
 Aliases = Mapping[str, Sequence[str]]
 """Address of each alias of a domain -> the addresses that it names."""

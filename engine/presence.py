@@ -87,7 +87,7 @@ class PresenceChange(msgspec.Struct, frozen=True, eq=False, weakref=True):
     """The newest presence of one session or alias. Compared by identity: renderings are cached for as long as it lives.
 
     Attributes:
-        jid: the session's full JID, or the alias.
+        jid: the session's full JID, or the alias with `engine.alias.RESOURCE`.
         presence: None when it became unavailable.
         text: the words of an unavailable presence.
     """

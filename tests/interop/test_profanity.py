@@ -51,16 +51,16 @@ def test_people_and_the_alias_come_and_go(server, profanity):
     profanity.connect(server, "alice")
     with Person(server, "carol") as carol:
         profanity.terminal.wait_for(r"\+\+ Carol Chen \(slixmpp\) is online$")
-        profanity.terminal.wait_for(r"\+\+ Sales team is online$")
+        profanity.terminal.wait_for(r"\+\+ Sales team \(alias\) is online$")
         carol.sees("alice@localhost", "available")
         carol.is_present("dnd", "in a call")
         profanity.terminal.wait_for(r'\+\+ Carol Chen \(slixmpp\) is dnd, "in a call"$')
-        profanity.terminal.wait_for(r"\+\+ Sales team is dnd$")
+        profanity.terminal.wait_for(r"\+\+ Sales team \(alias\) is dnd$")
         profanity.terminal.type('/status set away "lunch"')
         carol.sees("alice@localhost", "away")
     profanity.terminal.wait_for(r"-- Carol Chen \(slixmpp\) is offline")
-    screen = profanity.terminal.wait_for(r"-- Sales team is offline")
-    assert screen.count("Carol Chen (slixmpp) is online") == screen.count("Sales team is online") == 1
+    screen = profanity.terminal.wait_for(r"-- Sales team \(alias\) is offline")
+    assert screen.count("Carol Chen (slixmpp) is online") == screen.count("Sales team (alias) is online") == 1
 
 
 def test_it_chats_both_ways_and_through_the_alias(server, profanity):

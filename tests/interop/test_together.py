@@ -50,5 +50,5 @@ def test_three_clients_see_each_other_and_chat(server, tmp_path):
         console = alice.console()
         console.wait_for(r"-- Bob Berger \(Finch\) is offline")
         carol.sees(TEAM, "available")
-        assert "Sales team is offline" not in console.screen()
+        assert "Sales team (alias) is offline" not in console.screen()
         assert [heard.body for heard in carol.heard] == ["Who takes this?", "Done"]

@@ -1,6 +1,7 @@
 """Plays about aliases: a contact that reaches all its members who are online."""
 
 from engine.administration import AddAlias, AddUser, ChangeAlias, NewUser, RemoveUser
+from engine.alias import RESOURCE
 from tests.stage.play import play
 from tests.stage.stage import Stage
 
@@ -96,3 +97,16 @@ async def test_members_that_come_and_go_change_the_alias_at_once(stage: Stage):
     await stage.operate(RemoveUser(address="fred@example.com"))
     await alice.says("pair@example.com", "only you")
     await erin.hears_message("only you")
+
+
+@play
+async def test_the_alias_has_a_full_address_that_is_as_good_as_its_own(stage: Stage):
+    alice, bob = await stage.enter("alice"), await stage.enter("bob")
+    presence = await alice.hears_presence(SALES)
+    assert presence.get("from") == f"{SALES}/{RESOURCE}"
+    await alice.says(f"{SALES}/{RESOURCE}", "hello team")
+    await bob.hears_message("hello team", alice.jid)
+    await bob.is_cut_off()
+    gone = await alice.hears_unavailable(SALES)
+    assert gone.get("from") == f"{SALES}/{RESOURCE}"
+    assert await stage.conversations(alice.bare) == [SALES]

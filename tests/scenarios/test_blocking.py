@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from engine.administration import AddAlias, AddUser, NewUser, RemoveUser
+from engine.alias import RESOURCE
 from engine.limits import BLOCKED_ADDRESSES
 from tests.stage.play import play
 from tests.stage.player import C, Player, condition, is_error
@@ -269,7 +270,7 @@ async def test_the_blocker_is_told_that_he_blocks(stage: Stage):
     await settled(stage, bob)
     await bob.is_cut_off()
     await stage.settle(alice)
-    assert alice.presences() == [SALES]
+    assert alice.presences() == [f"{SALES}/{RESOURCE}"]
 
 
 @play
