@@ -68,7 +68,8 @@ class Alias(TrioActor):
         absent = [person for person in others if person not in self._online] if online else []
         if sender in self._people:
             recipients.append(sender)  # a member too: his other sessions see what he wrote
-        self._directory.tell(sender, m.AliasExpanded(chat, tuple(recipients), tuple(absent)))
+        sent = msgspec.structs.replace(command.sent, chat=chat)
+        self._directory.tell(sender, m.AliasExpanded(sent, tuple(recipients), tuple(absent)))
 
     def _end(self, _: m.StopAlias) -> None:
         self._directory.unbind(self._jid.bare, self.actor_ref)

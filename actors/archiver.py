@@ -4,8 +4,12 @@ Everything that waits when a commit is over goes into the next one (group commit
 archives. Only then are the chats told to their recipients and their senders. If the commit fails, nobody gets the messages
 and their senders are told to try again later; the next batch tries the disk anew, so writing resumes by itself.
 
-What is relayed keeps its place behind the chats that came before it. Cursors ride along with the next commit, or are
-written `CURSOR_SECONDS` later when there is none. Reads are the historian's, so that a long one delays no commit.
+**Notes** go into the same transactions. With a chat goes the number that it has in its sender's session, so that a session that
+is resumed after a kill says exactly what is on disk. What a resumable session is about to be told is kept before it is told
+(`KeepSession`). Cursors of clients ride along with the next commit, or are written `CURSOR_SECONDS` later when there is none.
+
+What is relayed keeps its place behind the chats that came before it. Reads are the historian's, so that a long one delays no
+commit; a question goes through here, behind what was sent before it.
 """
 
 import logging
@@ -20,7 +24,7 @@ from actors.runtime import Runtime
 from actors.worker import Worker
 from engine import messages as m
 from engine.errors import Condition, Refusal
-from engine.ports import Archive, Draft, StorageUnavailable, Stored
+from engine.ports import Archive, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +32,8 @@ CURSOR_SECONDS = 1.0
 """A crash within this time after a delivery without further traffic may bring that message once more at the next login."""
 
 
-class FlushCursors(msgspec.Struct, frozen=True):
-    """archiver -> itself: there was no commit for the cursors to ride along with."""
+class FlushNotes(msgspec.Struct, frozen=True):
+    """archiver -> itself: there was no commit for the notes to ride along with."""
 
 
 class Archiver(Worker):
@@ -43,80 +47,156 @@ class Archiver(Worker):
         self._newest = newest
         self._runtime = runtime
         self._directory = directory
-        self._cursors: dict[str, int] = {}
+        self._cursors: dict[tuple[str, str], Cursor] = {}
+        self._forgotten: dict[str, None] = {}
         self._is_flush_due = False
         self._outcomes: deque[Stored | Refusal] = deque()
+        self._are_notes_written = True
         self.commits = 0
         self.archived = 0
         self.refused = 0
 
     async def handle(self, batch: Sequence[Any]) -> None:
-        """Commit what is to be archived, then let everything go its way in the order in which it came."""
+        """Commit what is to be archived and kept, then let everything go its way in the order in which it came."""
+        gathered = _Gathered()
         for message in batch:
-            if type(message) is m.MoveCursor:
-                self._cursors[message.owner] = max(message.delivered, self._cursors.get(message.owner, 0))
-        drafts = [Draft(w.chat, w.recipients, w.absent) for w in batch if type(w) is m.ArchiveChat]
-        if drafts or any(type(message) is FlushCursors for message in batch):
-            self._outcomes.extend(await self._commit(drafts))
+            take = self._takers.get(type(message))
+            if take is not None:
+                take(self, gathered, message)
+        if gathered.is_to_be_written:
+            self._outcomes.extend(await self._commit(gathered.drafts, gathered.sessions, gathered.done))
         for message in batch:
             self._handlers[type(message)](self, message)
-        if drafts:
+        if gathered.drafts:
             self._directory.tell(CATALOGUER, m.ArchiveGrew(self._newest))
-        if self._cursors and not self._is_flush_due:
+        if (self._cursors or self._forgotten) and not self._is_flush_due:
             self._is_flush_due = True
-            self._runtime.schedule(CURSOR_SECONDS, self.actor_ref, FlushCursors())
+            self._runtime.schedule(CURSOR_SECONDS, self.actor_ref, FlushNotes())
 
-    async def _commit(self, drafts: Sequence[Draft]) -> Sequence[Stored | Refusal]:
+    # -- before the commit ---------------------------------------------------------------------------------------------
+
+    def _take_chat(self, gathered: "_Gathered", message: m.ArchiveChat) -> None:
+        sent = message.sent
+        gathered.drafts.append(Draft(sent.chat, message.recipients, message.absent))
+        if sent.token:
+            gathered.done[sent.token] = sent.number
+
+    def _take_session(self, gathered: "_Gathered", message: m.KeepSession) -> None:
+        gathered.sessions[message.token] = KeptSession(message.session, message.done, message.state)
+
+    def _take_forgotten(self, _: "_Gathered", message: m.ForgetSession) -> None:
+        self._forgotten[message.token] = None
+
+    def _take_question(self, gathered: "_Gathered", _: Any) -> None:
+        """What the notes must be written for: a client that comes back within the second goes on where it was."""
+        gathered.is_urgent = True
+
+    def _take_cursor(self, _: "_Gathered", message: m.MoveCursor) -> None:
+        key = message.owner, message.family
+        known = self._cursors.get(key)
+        if known is None:
+            self._cursors[key] = Cursor(message.since, message.delivered, message.fetches)
+        else:
+            delivered = max(message.delivered, known.delivered)
+            self._cursors[key] = Cursor(known.since, delivered, known.fetches or message.fetches)
+
+    async def _commit(
+        self, drafts: Sequence[Draft], sessions: dict[str, KeptSession], done: dict[str, int]
+    ) -> Sequence[Stored | Refusal]:
         cursors, self._cursors = self._cursors, {}
+        forgotten, self._forgotten = self._forgotten, {}
+        self._are_notes_written = False
         try:
-            stored = await self._archive.commit(drafts, cursors)
+            stored = await self._archive.commit(drafts, Notes(cursors, sessions, done, forgotten))
         except StorageUnavailable as error:
             log.warning("archive: not written, %d messages refused: %s", len(drafts), error)
-            self._cursors = cursors
+            self._cursors, self._forgotten = cursors, forgotten
             refusal = Refusal(Condition.RESOURCE_CONSTRAINT, "the message could not be stored; try again later")
             return [refusal] * len(drafts)
         except Exception:  # the others of the batch must not pay for one message
             log.exception("archive: a batch of %d failed", len(drafts))
-            self._cursors = cursors
+            self._cursors, self._forgotten = cursors, forgotten
             if len(drafts) <= 1:
                 return [Refusal(Condition.INTERNAL_SERVER_ERROR, "the message could not be stored")] * len(drafts)
-            return [outcome for draft in drafts for outcome in await self._commit([draft])]
+            alone: list[Stored | Refusal] = []
+            for draft in drafts:
+                alone += await self._commit([draft], {}, {})
+            await self._commit((), sessions, done)
+            return alone
+        self._are_notes_written = True
         self.commits += 1
         self._newest = max(self._newest, *(entry.id for entry in stored)) if stored else self._newest
         return stored
 
+    # -- after it ------------------------------------------------------------------------------------------------------
+
     def _release(self, command: m.ArchiveChat) -> None:
-        outcome, sender = self._outcomes.popleft(), command.chat.sender.bare
+        outcome, sent = self._outcomes.popleft(), command.sent
+        sender = sent.chat.sender.bare
         if isinstance(outcome, Refusal):
             self.refused += 1
-            self._directory.tell(sender, m.ChatRefused(command.chat, outcome.condition, outcome.text))
+            refused = m.ChatRefused(sent.chat, outcome.condition, outcome.text, sent.number)
+            self._directory.tell(sender, refused)
             return
-        chat = msgspec.structs.replace(command.chat, id=outcome.id)
+        chat = msgspec.structs.replace(sent.chat, id=outcome.id)
         if not outcome.duplicate:
             self.archived += 1
             delivery = m.DeliverChat(chat)
             for recipient in command.recipients:
                 self._directory.tell(recipient, delivery)
-        self._directory.tell(sender, m.ChatArchived(chat, outcome.duplicate))
+        self._directory.tell(sender, m.ChatArchived(chat, outcome.duplicate, sent.number))
 
     def _relay(self, command: m.Relay) -> None:
         self._directory.tell(command.address, command.message)
         self._directory.tell(command.sender, m.Relayed())
 
-    def _fetch_waiting(self, command: m.FetchWaiting) -> None:
-        after = max(command.after, self._cursors.get(command.owner, 0))
-        self._directory.tell(HISTORIAN, m.FetchWaiting(command.owner, after, self._newest))
+    def _session_kept(self, command: m.KeepSession) -> None:
+        self._directory.tell(command.session.full, m.SessionKept(command.done, self._are_notes_written))
 
-    def _note(self, _: m.MoveCursor) -> None:
+    def _fetch_missed(self, command: m.FetchMissed) -> None:
+        self._directory.tell(HISTORIAN, msgspec.structs.replace(command, up_to=self._newest))
+
+    def _pass_on(self, command: m.FetchSession) -> None:
+        self._directory.tell(HISTORIAN, command)
+
+    def _note(self, _: m.MoveCursor | m.ForgetSession) -> None:
         """Taken before the commit."""
 
-    def _flushed(self, _: FlushCursors) -> None:
+    def _flushed(self, _: FlushNotes) -> None:
         self._is_flush_due = False
+
+    _takers: ClassVar[dict[type, Callable[[Any, "_Gathered", Any], None]]] = {
+        m.ArchiveChat: _take_chat,
+        m.KeepSession: _take_session,
+        m.ForgetSession: _take_forgotten,
+        m.MoveCursor: _take_cursor,
+        m.FetchMissed: _take_question,
+        m.FetchSession: _take_question,
+        FlushNotes: _take_question,
+    }
 
     _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         m.ArchiveChat: _release,
         m.Relay: _relay,
-        m.FetchWaiting: _fetch_waiting,
+        m.KeepSession: _session_kept,
+        m.ForgetSession: _note,
+        m.FetchMissed: _fetch_missed,
+        m.FetchSession: _pass_on,
         m.MoveCursor: _note,
-        FlushCursors: _flushed,
+        FlushNotes: _flushed,
     }
+
+
+class _Gathered:
+    """What of one batch goes to disk, beside what has waited for a commit."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+        self.sessions: dict[str, KeptSession] = {}
+        self.done: dict[str, int] = {}
+        self.is_urgent = False
+
+    @property
+    def is_to_be_written(self) -> bool:
+        """There is something, and it cannot wait for the next chat."""
+        return bool(self.drafts or self.sessions or self.is_urgent)

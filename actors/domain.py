@@ -25,7 +25,7 @@ import trio
 
 from actors.alias import Alias
 from actors.directory import Directory
-from actors.runtime import ActorRef, Runtime, TrioActor
+from actors.runtime import ActorRef, ActorStopped, Runtime, TrioActor
 from actors.user import User
 from engine import alias as aliases
 from engine import messages as m
@@ -95,6 +95,10 @@ class Domain(TrioActor):
             if jid.domain == self._name and jid.local and jid.is_bare and address not in self._aliases:
                 self._directory.tell(address, m.AnnounceSessions())
 
+    def _child_lost(self, _: ActorStopped) -> None:
+        """A session, user or alias is gone for good; the first two come again when they are needed."""
+        self._reset_aliases()
+
     def _close(self, _: m.CloseDomain) -> None:
         self._directory.set_factory(self._name, None)
         self._directory.publish(self._name, None)
@@ -110,7 +114,7 @@ class Domain(TrioActor):
         contact = self._contacts.find(address)
         if contact is None or contact.is_alias:
             return None
-        ref = self._runtime.start(User, address, self._directory, self._limits, owner=self.actor_ref)
+        ref = self._runtime.start(User, address, self._runtime, self._directory, self._limits, owner=self.actor_ref)
         self._directory.bind(address, ref)
         return ref
 
@@ -276,27 +280,42 @@ class Domain(TrioActor):
 
     def _fetch_roster(self, command: m.FetchRoster) -> None:
         request = command.request
-        self._watch_roster(m.WatchRoster(request.session, command.personal))
-        watcher = self._roster_watchers[request.session.bare]
+        watcher = self._watcher(request.session, command.personal)
         version = self._version(watcher)
-        known = RosterVersion.parse(command.version) if command.version else None
-        changes = self._contacts.since(known.domain) if known is not None else None
-        if known is None or changes is None or known.personal > watcher.personal_version:
+        changed = self._changed_since(command.version or "", watcher)
+        if changed is None:
             answer = m.RosterFetched(request, version, self._contacts.all, personal=command.personal)
         else:
-            changed = {change.address: change for change in changes}
-            for entry in command.personal:
-                contact = self._contacts.find(entry.address)
-                if entry.changed > known.personal and contact is not None:
-                    changed.setdefault(entry.address, contact)
             personal = tuple(entry for entry in command.personal if entry.address in changed)
             answer = m.RosterFetched(request, version, None, tuple(changed.values()), personal)
         self._tell(request.session, answer)
 
+    def _changed_since(self, version: str, watcher: RosterWatcher) -> dict[str, Contact | RemovedContact] | None:
+        """What changed since a version that a client has; None: it must get the whole list."""
+        known = RosterVersion.parse(version) if version else None
+        changes = self._contacts.since(known.domain) if known is not None else None
+        if known is None or changes is None or known.personal > watcher.personal_version:
+            return None
+        changed: dict[str, Contact | RemovedContact] = {change.address: change for change in changes}
+        for entry in watcher.personal.values():
+            contact = self._contacts.find(entry.address)
+            if entry.changed > known.personal and contact is not None:
+                changed.setdefault(entry.address, contact)
+        return changed
+
+    def _watcher(self, session: Jid, personal: Iterable[PersonalContact]) -> RosterWatcher:
+        watcher = self._roster_watchers.setdefault(session.bare, RosterWatcher({}, set()))
+        watcher.personal = {entry.address: entry for entry in personal}
+        watcher.sessions.add(session.full)
+        return watcher
+
     def _watch_roster(self, command: m.WatchRoster) -> None:
-        watcher = self._roster_watchers.setdefault(command.session.bare, RosterWatcher({}, set()))
-        watcher.personal = {entry.address: entry for entry in command.personal}
-        watcher.sessions.add(command.session.full)
+        watcher = self._watcher(command.session, command.personal)
+        if command.version:  # of a session that is resumed: what it was not told is told now
+            changed = self._changed_since(command.version, watcher)
+            changes = self._contacts.all if changed is None else tuple(changed.values())
+            if changes:
+                self._tell(command.session, self._change_for(watcher, changes))
 
     def _session_closed(self, event: m.SessionClosed) -> None:
         watcher = self._roster_watchers.get(event.session.bare)
@@ -389,4 +408,5 @@ class Domain(TrioActor):
         m.ContactsChanged: _contacts_changed,
         m.FetchMembers: _set_members,
         m.CloseDomain: _close,
+        ActorStopped: _child_lost,
     }

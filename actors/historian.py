@@ -4,8 +4,8 @@ A question comes through the archiver, which has committed everything that was s
 """
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar
 
 from actors.directory import Directory
 from actors.runtime import Runtime
@@ -34,17 +34,35 @@ class Historian(Worker):
     async def handle(self, batch: Sequence[Any]) -> None:
         """Answer each question in turn."""
         for question in batch:
-            await self._fetch_waiting(question)
+            try:
+                await self._handlers[type(question)](self, question)
+            except StorageUnavailable as error:
+                log.warning("archive: not read, tried again in %s s: %s", RETRY_SECONDS, error)
+                self._runtime.schedule(RETRY_SECONDS, self.actor_ref, question)
 
-    async def _fetch_waiting(self, question: m.FetchWaiting) -> None:
-        try:
-            read = await self._archive.waiting(question.owner, question.after, WAITING_PAGE)
-        except StorageUnavailable as error:
-            log.warning("archive: not read, tried again in %s s: %s", RETRY_SECONDS, error)
-            self._runtime.schedule(RETRY_SECONDS, self.actor_ref, question)
-            return
-        # What was committed since the question left the archiver is told to its owner by itself, as live as it is.
+    async def _fetch_missed(self, question: m.FetchMissed) -> None:
+        session, after, fetches = question.session, question.after, None
+        if question.family is not None:
+            cursor, newest = await self._archive.cursor(session.bare, question.family)
+            # A client that was never here begins where the last one stopped: with what nobody has got.
+            after = newest if cursor is None else cursor.delivered
+            fetches = None if cursor is None else cursor.fetches
+        read = await self._archive.missed(session, after, WAITING_PAGE, has_copies=question.has_copies)
+        # What was committed since the question left the archiver is told to the session by itself, as live as it is.
         chats = tuple(chat for chat in read if chat.id <= question.up_to)
         is_last = len(chats) < WAITING_PAGE
-        up_to = question.up_to if is_last else chats[-1].id
-        self._directory.tell(question.owner, m.WaitingFetched(question.owner, chats, up_to, is_last))
+        up_to = max(after, question.up_to) if is_last else chats[-1].id
+        self._directory.tell(session.full, m.MissedFetched(chats, after, up_to, is_last, fetches))
+
+    async def _fetch_session(self, question: m.FetchSession) -> None:
+        kept = await self._archive.kept_session(question.token)
+        if kept is None or kept.session.bare != question.account:  # somebody else's looks like none
+            fetched = m.SessionFetched(None, 0, m.SessionState())
+        else:
+            fetched = m.SessionFetched(kept.session, kept.done, kept.state)
+        self._directory.tell(question.reply_to, fetched)
+
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], Awaitable[None]]]] = {
+        m.FetchMissed: _fetch_missed,
+        m.FetchSession: _fetch_session,
+    }

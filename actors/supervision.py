@@ -144,6 +144,10 @@ class Supervision:
         except Exception as again:  # noqa: BLE001 - this is where failures are decided
             self.put_aside(seat, message, again)
 
+    def give_up(self, seat: Seat, message: Any, error: Exception) -> None:
+        """Record a message that an actor could not handle and goes on without, by its own decision."""
+        self._record(seat, message, error)
+
     def put_aside(self, seat: Seat, message: Any, error: Exception) -> None:
         """Give up on a message that failed again, and go on without it."""
         self._record(seat, message, error)

@@ -122,9 +122,19 @@ class Supervisor(TrioActor):
 
 
 def tell_sender(directory: Directory) -> Callable[[ActorRef[Any], Any, BaseException], None]:
-    """What to do when a message is set aside: only the session that it came from notices."""
+    """What to do when a message is set aside: only the session that it came from notices.
+
+    What is in the archive already reaches its recipients from there; nobody is told that it did not.
+    """
 
     def on_set_aside(ref: ActorRef[Any], message: Any, error: BaseException) -> None:  # noqa: ARG001
+        sent = message if isinstance(message, m.SendChat) else getattr(message, "sent", None)
+        if sent is not None:
+            sender = sent.chat.sender
+            refused = m.ChatRefused(sent.chat, Condition.INTERNAL_SERVER_ERROR, "", sent.number)
+            if not directory.tell(sender.bare, refused):
+                directory.tell(sender.full, m.RequestRefused.of_chat(sent.chat, Condition.INTERNAL_SERVER_ERROR))
+            return
         refusal = _refusal_of(message)
         if refusal is not None:
             directory.tell(refusal.request.session.full, refusal)
@@ -137,7 +147,7 @@ def _refusal_of(message: Any) -> m.RequestRefused | None:
     condition = Condition.INTERNAL_SERVER_ERROR
     chat = getattr(message, "chat", None)
     if chat is not None:
-        return m.RequestRefused.of_chat(chat, condition)
+        return None if chat.id else m.RequestRefused.of_chat(chat, condition)
     request = getattr(message, "request", None)
     if request is not None:
         return m.RequestRefused(request, condition)

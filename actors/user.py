@@ -5,10 +5,8 @@ history goes to the archiver, which delivers it after the commit; a chat to an a
 after it waits for the answer. Everything else (typing, IQs, presence) goes straight to its address, unless a chat of this
 account is still at the archiver: then it takes the same way, so that it does not overtake.
 
-**In.** A chat goes to the sessions that `engine.delivery` chooses. `_delivered` is the archive id up to which everything has
-reached a session; what is not above it is old and dropped, so nothing comes twice. While no session takes chats the account
-falls behind; the next session that does makes it fetch what waits, page by page. What comes meanwhile is held and follows, so
-nothing is lost, doubled or out of order.
+**In.** A chat goes to the sessions that `engine.delivery` chooses; copies of it, and of what is sent, to those that asked for
+them (XEP-0280). Who was not there is nobody's business here: each session knows what it was given, see `engine.catch_up`.
 
 **Life.** Started by its domain when its address is first needed, and gone when nobody is left who needs it.
 """
@@ -21,7 +19,7 @@ import msgspec
 
 from actors.directory import ARCHIVER, INDEXER, REGISTRAR, Directory
 from actors.mailbox import MailboxFull
-from actors.runtime import TrioActor
+from actors.runtime import Runtime, TrioActor
 from engine import delivery
 from engine import messages as m
 from engine.blocking import Stop
@@ -29,17 +27,18 @@ from engine.contacts import Contact, PersonalContact
 from engine.errors import Condition
 from engine.jid import Jid
 from engine.limits import Limits
-from engine.presence import Presence, PresenceChange, merge, takes_chats
+from engine.presence import Presence, PresenceChange, merge
 
-HELD_CHATS: Final = 1_000
-"""Chats that may come while the account catches up; the fetch takes milliseconds. More are fetched after it."""
+RETRY_SECONDS: Final = 1.0
+"""Until a question to an archiver whose mailbox is full is asked again."""
 
 
 class User(TrioActor):
     """The actor of one bare JID."""
 
-    def __init__(self, address: str, directory: Directory, limits: Limits) -> None:
+    def __init__(self, address: str, runtime: Runtime, directory: Directory, limits: Limits) -> None:
         super().__init__()
+        self._runtime = runtime
         self._address = address
         self._domain = address.rpartition("@")[2]
         self._directory = directory
@@ -47,14 +46,11 @@ class User(TrioActor):
         self._sessions: dict[str, Presence | None] = {}
         self._with_roster: set[str] = set()
         self._personal: dict[str, PersonalContact] | None = None
-        self._waiting_for_personal: list[m.FetchRoster] = []
-        self._outgoing: deque[m.Chat] = deque()  # the first one waits for its alias
+        self._waiting_for_personal: list[m.FetchRoster | m.WatchRoster] = []
+        self._copied: dict[str, None] = {}  # resources of sessions that asked for copies
+        self._detached: dict[str, None] = {}  # of sessions whose client may come back; the oldest first
+        self._outgoing: deque[m.SendChat] = deque()  # the first one waits for its alias
         self._at_archiver = 0
-        self._delivered = 0
-        self._is_behind = True
-        self._is_fetching = False
-        self._held: list[m.Chat] = []  # while fetching
-        self._has_held_all = True
 
     def on_receive(self, message: Any) -> None:
         """Handle one message; the last one of an account that nobody needs any more ends the actor."""
@@ -73,13 +69,18 @@ class User(TrioActor):
         jid = command.session
         limit = self._limits.sessions_per_user
         if jid.resource not in self._sessions and limit and len(self._sessions) >= limit:
-            self._tell(jid.full, m.SessionRefused(jid, Condition.RESOURCE_CONSTRAINT))
-            return
+            if not self._detached:
+                self._tell(jid.full, m.SessionRefused(jid, Condition.RESOURCE_CONSTRAINT))
+                return
+            oldest = next(iter(self._detached))  # whoever is here goes before who may come back
+            del self._detached[oldest]
+            self._tell(f"{self._address}/{oldest}", m.CloseSession())
         if self._sessions.get(jid.resource) is not None:  # an older session of this name gave way
             self._change_presence(jid, None, "")
         self._sessions[jid.resource] = None
         if not command.again:
             self._with_roster.discard(jid.resource)
+            self._copied.pop(jid.resource, None)
             self._tell(jid.full, m.SessionOpened(jid))
 
     def _close_session(self, event: m.SessionClosed) -> None:
@@ -88,6 +89,22 @@ class User(TrioActor):
             self._change_presence(event.session, None, event.text)
         self._sessions.pop(event.session.resource, None)
         self._with_roster.discard(event.session.resource)
+        self._copied.pop(event.session.resource, None)
+        self._detached.pop(event.session.resource, None)
+
+    def _session_detached(self, event: m.SessionDetached) -> None:
+        if event.is_back:
+            self._detached.pop(event.session.resource, None)
+        elif event.session.resource in self._sessions:
+            self._detached[event.session.resource] = None
+
+    def _enable_copies(self, command: m.EnableCopies) -> None:
+        session = command.request.session
+        if command.is_on:
+            self._copied[session.resource] = None
+        else:
+            self._copied.pop(session.resource, None)
+        self._tell(session.full, m.RequestDone(command.request))
 
     def _announce_sessions(self, _: m.AnnounceSessions) -> None:
         for resource, presence in self._sessions.items():
@@ -109,16 +126,18 @@ class User(TrioActor):
     # -- out -----------------------------------------------------------------------------------------------------------
 
     def _send_chat(self, command: m.SendChat) -> None:
-        self._outgoing.append(command.chat)
+        self._outgoing.append(command)
         if len(self._outgoing) == 1:
             self._send_outgoing()
 
     def _send_outgoing(self) -> None:
         while self._outgoing:
-            chat = self._outgoing[0]
+            sent = self._outgoing[0]
+            chat = sent.chat
             stop = self._directory.blocks(self._domain).stop_chat(chat)
             if stop is not None:
                 self._tell_refusal(stop)
+                self._settle(sent)
                 self._outgoing.popleft()
                 continue
             contact = self._contact(chat.to.bare)
@@ -126,38 +145,60 @@ class User(TrioActor):
             account = delivery.Account.UNKNOWN if contact is None else delivery.Account.FULL_MATCH
             decided = delivery.outcome(account, chat.kind)
             if decided is delivery.Outcome.REFUSE:
-                self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.SERVICE_UNAVAILABLE))
-            elif contact is not None and contact.is_alias:
-                self._tell(contact.address, m.ExpandAlias(chat))
+                self._refuse(sent, Condition.SERVICE_UNAVAILABLE)
+            elif contact is None:
+                self._settle(sent)
+            elif contact.is_alias:
+                self._tell(contact.address, m.ExpandAlias(sent))
                 return
-            elif contact is not None:
-                self._hand_over(chat, (contact.address,))
+            else:
+                self._hand_over(sent, (contact.address,))
             self._outgoing.popleft()
 
     def _send_expanded(self, event: m.AliasExpanded) -> None:
         if self._outgoing:
             self._outgoing.popleft()
-            self._hand_over(event.chat, event.recipients, event.absent)
+            self._hand_over(event.sent, event.recipients, event.absent)
             self._send_outgoing()
 
-    def _hand_over(self, chat: m.Chat, recipients: tuple[str, ...], absent: tuple[str, ...] = ()) -> None:
-        if not delivery.is_archived(chat):
-            for recipient in recipients:
-                self._pass_on(recipient, m.DeliverChat(chat))
+    def _hand_over(self, sent: m.SendChat, recipients: tuple[str, ...], absent: tuple[str, ...] = ()) -> None:
+        chat = sent.chat
+        if delivery.is_archived(chat):
+            if self._tell_archiver(m.ArchiveChat(sent, recipients, absent)):
+                self._at_archiver += 1
+            else:
+                self._refuse(sent, Condition.RESOURCE_CONSTRAINT, "too much waits to be written; try again")
             return
-        if self._tell_archiver(m.ArchiveChat(chat, recipients, absent)):
-            self._at_archiver += 1
-        else:
-            text = "too much waits to be written; try again"
-            self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.RESOURCE_CONSTRAINT, text))
+        for recipient in recipients:
+            self._pass_on(recipient, m.DeliverChat(chat))
+        for resource in delivery.copies_of_sent(chat, self._sessions, self._copied):
+            self._pass_on(f"{self._address}/{resource}", m.DeliverCopy(chat, is_sent=True))
+        self._settle(sent)
+
+    def _refuse(self, sent: m.SendChat, condition: Condition, text: str = "") -> None:
+        self._tell(sent.chat.sender.full, m.RequestRefused.of_chat(sent.chat, condition, text))
+        self._settle(sent)
+
+    def _settle(self, sent: m.SendChat) -> None:
+        if sent.number:
+            self._tell(sent.chat.sender.full, m.ChatSettled(sent.number))
+
+    def _chat_archived(self, event: m.ChatArchived) -> None:
+        self._left_archiver(event)
+        chat = event.chat
+        if event.number:
+            self._tell(chat.sender.full, m.ChatSettled(event.number, is_on_disk=True))
+        if not event.duplicate and self._copied:
+            copy = m.DeliverCopy(chat, is_sent=True)
+            for resource in delivery.copies_of_sent(chat, self._sessions, self._copied):
+                self._tell(f"{self._address}/{resource}", copy)
 
     def _left_archiver(self, _: m.ChatArchived | m.Relayed) -> None:
         self._at_archiver = max(0, self._at_archiver - 1)
 
     def _chat_refused(self, event: m.ChatRefused) -> None:
-        refusal = m.RequestRefused.of_chat(event.chat, event.condition, event.text)
-        self._tell(event.chat.sender.full, refusal)
-        if self._outgoing and self._outgoing[0] is event.chat:  # its alias failed
+        self._refuse(m.SendChat(event.chat, event.number), event.condition, event.text)
+        if self._outgoing and self._outgoing[0].chat is event.chat:  # its alias failed
             self._outgoing.popleft()
             self._send_outgoing()
         else:
@@ -193,72 +234,23 @@ class User(TrioActor):
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def _deliver_chat(self, event: m.DeliverChat) -> None:
-        chat = event.chat
-        if self._is_fetching:
-            self._hold(chat)
-        elif chat.id == 0 or chat.id > self._delivered:
-            self._deliver(chat)
-            self._catch_up()
-
-    def _hold(self, chat: m.Chat) -> None:
-        if len(self._held) < HELD_CHATS:
-            self._held.append(chat)
-        else:  # what is archived can be fetched again, what is not may be lost, as on any network
-            self._has_held_all = False
-
-    def _deliver(self, chat: m.Chat) -> None:
-        if self._directory.blocks(self._domain).shuts_out(self._address, chat):
+        if self._directory.blocks(self._domain).shuts_out(self._address, event.chat):
             return  # it was sent before its sender was blocked: history, but told to nobody any more
-        decided = delivery.choose(chat, self._address, self._sessions)
+        decided = delivery.choose(event.chat, self._address, self._sessions, self._copied)
         if decided.outcome is delivery.Outcome.REFUSE:
-            self._tell(chat.sender.full, m.RequestRefused.of_chat(chat, Condition.SERVICE_UNAVAILABLE))
-        event = m.DeliverChat(chat)
+            self._tell(event.chat.sender.full, m.RequestRefused.of_chat(event.chat, Condition.SERVICE_UNAVAILABLE))
         for resource in decided.resources:
             self._tell(f"{self._address}/{resource}", event)
-        if chat.id and decided.resources and not self._is_behind:
-            self._move_cursor(chat.id)
-        elif chat.id and decided.outcome is delivery.Outcome.WAIT:
-            self._is_behind = True
-
-    def _move_cursor(self, delivered: int) -> None:
-        if delivered > self._delivered:
-            self._delivered = delivered
-            self._tell_archiver(m.MoveCursor(self._address, delivered))  # a later one says this, too
-
-    def _catch_up(self) -> None:
-        if self._is_behind and not self._is_fetching and any(map(takes_chats, self._sessions.values())):
-            self._is_fetching = self._tell_archiver(m.FetchWaiting(self._address, self._delivered))
-
-    def _deliver_waiting(self, event: m.WaitingFetched) -> None:
-        self._is_fetching = False
-        if not any(map(takes_chats, self._sessions.values())):  # they left meanwhile; what is archived waits on
-            self._held.clear()
-            return
-        held_ids = {chat.id for chat in self._held if chat.id}
-        first_held = min(held_ids, default=event.up_to + 1)
-        older = [chat for chat in event.chats if chat.id < first_held]
-        for chat in older:
-            self._move_cursor(chat.id)  # first: a chat that this actor cannot bear must not come back for ever
-            self._deliver(chat)
-        if len(older) == len(event.chats) and not event.is_last:
-            self._move_cursor(event.up_to)
-        else:  # what was held goes out as it came: no stamp of delay, and what is not archived in its place
-            held, self._held = self._held, []
-            for chat in held:
-                if chat.id == 0 or chat.id > self._delivered:
-                    self._deliver(chat)
-            is_complete = event.is_last and held_ids.issuperset(chat.id for chat in event.chats[len(older) :])
-            self._is_behind = not (is_complete and self._has_held_all)
-            self._has_held_all = True
-            self._move_cursor(max(held_ids, default=event.up_to) if self._is_behind else max(event.up_to, *held_ids, 0))
-        self._catch_up()
+        if decided.copies:
+            copy = m.DeliverCopy(event.chat, is_sent=False)
+            for resource in decided.copies:
+                self._tell(f"{self._address}/{resource}", copy)
 
     # -- presence ------------------------------------------------------------------------------------------------------
 
     def _set_presence(self, command: m.SetPresence) -> None:
         if command.session.resource in self._sessions:
             self._change_presence(command.session, command.presence, command.text)
-            self._catch_up()
 
     def _change_presence(self, jid: Jid, presence: Presence | None, text: str) -> None:
         self._sessions[jid.resource] = presence
@@ -298,20 +290,31 @@ class User(TrioActor):
     # -- contacts ------------------------------------------------------------------------------------------------------
 
     def _fetch_roster(self, command: m.FetchRoster) -> None:
-        if self._personal is None:
-            self._waiting_for_personal.append(command)
-            if len(self._waiting_for_personal) == 1:
-                self._tell(REGISTRAR, m.FetchPersonal(self._address))
-            return
-        self._with_roster.add(command.request.session.resource)
-        personal = tuple(self._personal.values())
-        self._tell(self._domain, m.FetchRoster(command.request, command.version, personal))
+        if self._has_personal(command):
+            self._with_roster.add(command.request.session.resource)
+            personal = tuple((self._personal or {}).values())
+            self._tell(self._domain, m.FetchRoster(command.request, command.version, personal))
+
+    def _watch_roster(self, command: m.WatchRoster) -> None:
+        if self._has_personal(command):
+            self._with_roster.add(command.session.resource)
+            personal = tuple((self._personal or {}).values())
+            self._tell(self._domain, m.WatchRoster(command.session, personal, command.version))
+
+    def _has_personal(self, command: m.FetchRoster | m.WatchRoster) -> bool:
+        """Whether the own additions are here; if not, the command comes again when they are."""
+        if self._personal is not None:
+            return True
+        self._waiting_for_personal.append(command)
+        if len(self._waiting_for_personal) == 1:
+            self._tell(REGISTRAR, m.FetchPersonal(self._address))
+        return False
 
     def _personal_fetched(self, event: m.PersonalFetched) -> None:
         self._personal = {entry.address: entry for entry in event.personal}
         commands, self._waiting_for_personal = self._waiting_for_personal, []
         for command in commands:
-            self._fetch_roster(command)
+            self._handlers[type(command)](self, command)
 
     def _set_personal(self, command: m.SetPersonalContact) -> None:
         contact = self._contact(command.address)
@@ -344,6 +347,10 @@ class User(TrioActor):
     def _search(self, command: m.SearchContacts) -> None:
         self._tell(INDEXER, command)
 
+    def _ask_archive(self, command: m.FetchMissed) -> None:
+        if not self._tell_archiver(command):  # nobody else would ask
+            self._runtime.schedule(RETRY_SECONDS, self.actor_ref, command)
+
     # -- look-ups ------------------------------------------------------------------------------------------------------
 
     def _contact(self, address: str) -> Contact | None:
@@ -360,12 +367,15 @@ class User(TrioActor):
         m.CloseSession: _close_all,
         m.SendChat: _send_chat,
         m.AliasExpanded: _send_expanded,
-        m.ChatArchived: _left_archiver,
+        m.ChatArchived: _chat_archived,
         m.Relayed: _left_archiver,
         m.ChatRefused: _chat_refused,
         m.SendIq: _send_iq,
         m.DeliverChat: _deliver_chat,
-        m.WaitingFetched: _deliver_waiting,
+        m.FetchMissed: _ask_archive,
+        m.EnableCopies: _enable_copies,
+        m.SessionDetached: _session_detached,
+        m.WatchRoster: _watch_roster,
         m.SetPresence: _set_presence,
         m.SendPresence: _direct_presence,
         m.ProbePresence: _ask_domain,

@@ -23,19 +23,18 @@ import trio
 from actors.directory import Directory
 from actors.registrar import administer
 from actors.runtime import ActorRef, Runtime
-from actors.session import Session
+from actors.sessions import Sessions
 from actors.supervisor import Ports, Supervisor, tell_sender
 from config.settings import Endpoint, Settings
 from config.status import figures
 from config.upkeep import Stores, open_stores, reindex, verify
 from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, RemovedContact
-from engine.jid import Jid
-from engine.ports import StorageUnavailable, Wire
+from engine.ports import StorageUnavailable
 from engine.xmpp.features import build_mux
 from engine.xmpp.mux import Software
 from engine.xmpp.rendering import Renderer
-from engine.xmpp.stream_events import StreamOptions
+from engine.xmpp.stream_events import StreamOptions, random_token
 from gateways import control, host_meta, tls, web, xmpp_tcp, xmpp_websocket
 from gateways.listener import CloseGateway
 from gateways.reception import Reception
@@ -118,7 +117,8 @@ class _Server:
             extra_features=mux.offers,
             extensions=frozenset(mux.nonzas),
         )
-        self._reception = Reception(self._runtime, stores.accounts, self._start_session, mux, settings.limits)
+        sessions = Sessions(self._runtime, self._directory, random_token)
+        self._reception = Reception(self._runtime, stores.accounts, sessions, mux, settings.limits)
         self._gateways: list[ActorRef[Any]] = []
         self._certificate = _certificate(settings, domains)
 
@@ -209,10 +209,6 @@ class _Server:
     def _describe(self, alias: str) -> str:
         contact = self._directory.contact(alias.rpartition("@")[2], alias)
         return "" if contact is None else contact.display_name
-
-    def _start_session(self, jid: Jid, wire: Wire) -> ActorRef[Any]:
-        owner = self._directory.find(jid.domain)
-        return self._runtime.start(Session, jid, wire, self._directory, owner=owner)
 
     async def _bring_index_up_to_date(self, done: trio.Event) -> None:
         try:

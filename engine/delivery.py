@@ -13,15 +13,15 @@ said is lost:
 - ``chat``, ``normal`` and ``headline`` to the bare JID go to all sessions that take chats, not to one of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from engine.jid import Jid
-from engine.messages import Chat, ChatKind
-from engine.presence import Presence, takes_chats
+from engine.messages import Chat, ChatKind, DeliverChat, DeliverCopy
+from engine.presence import Presence, sees_others, takes_chats
 
 
 class Account(StrEnum):
@@ -65,12 +65,13 @@ _OUTCOMES = {(account, kind): row[column] for account, row in TABLE.items() for 
 class Delivery(msgspec.Struct, frozen=True):
     """What becomes of one message at one account, and why.
 
-    `resources`: the sessions that get it.
+    `resources`: the sessions that get it. `copies`: those that get a copy of what another one got.
     """
 
     outcome: Outcome
     reason: Account
     resources: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 def outcome(account: Account, kind: ChatKind) -> Outcome:
@@ -83,23 +84,52 @@ def is_archived(chat: Chat) -> bool:
     return chat.is_lasting and chat.kind in {"chat", "normal", "headline"}
 
 
-def choose(chat: Chat, owner: str, sessions: Mapping[str, Presence | None]) -> Delivery:
+def choose(chat: Chat, owner: str, sessions: Mapping[str, Presence | None], copied: Collection[str] = ()) -> Delivery:
     """Which of the recipient's sessions get this message.
 
     Args:
         chat: the message; sent to this account or, with `via`, to an alias that names it.
         owner: the recipient's bare address.
         sessions: each session's resource and presence; None: connected but unavailable.
+        copied: sessions that asked for copies (XEP-0280).
     """
     takers = tuple(resource for resource, presence in sessions.items() if takes_chats(presence))
-    if chat.via is not None:
-        # The sender's own sending session has said it already.
-        takers = tuple(r for r in takers if r != chat.sender.resource or chat.sender.bare != owner)
+    if chat.via is not None and chat.sender.bare == owner:
+        # The session that sent it has said it already, and those that get a copy of what is sent know it, too.
+        takers = tuple(r for r in takers if r != chat.sender.resource and (r not in copied or not chat.is_copied))
     account = _state(chat.to if chat.via is None else Jid(owner), takers, sessions)
     decided = _OUTCOMES[account, chat.kind]
     if decided is Outcome.ALL:
-        return Delivery(decided, account, takers)
-    return Delivery(decided, account, (chat.to.resource,) if decided is Outcome.ONE else ())
+        resources = takers
+    elif decided is Outcome.ONE:
+        resources = (chat.to.resource,)
+    else:
+        return Delivery(decided, account)
+    if not copied or not chat.is_copied or chat.sender.bare == owner:
+        return Delivery(decided, account, resources)
+    others = tuple(r for r in copied if r not in resources and sees_others(sessions.get(r)))
+    return Delivery(decided, account, resources, others)
+
+
+def missed(chat: Chat, session: Jid, *, has_copies: bool) -> DeliverChat | DeliverCopy:
+    """What a session is told of a chat that it missed: the chat or, if it asked for copies, a copy of it."""
+    is_sent = chat.sender.bare == session.bare
+    if has_copies and chat.is_copied and chat.to.bare != chat.sender.bare:
+        if is_sent:
+            return DeliverCopy(chat, is_sent=True)
+        if chat.via is None and chat.to.resource not in {"", session.resource}:
+            return DeliverCopy(chat, is_sent=False)
+    return DeliverChat(chat)
+
+
+def copies_of_sent(chat: Chat, sessions: Mapping[str, Presence | None], copied: Collection[str]) -> tuple[str, ...]:
+    """Which of the sender's other sessions get a copy of what he sent (XEP-0280, 8): those that see others and asked for it.
+
+    What he sent to himself is delivered to all of them anyway.
+    """
+    if not copied or not chat.is_copied or chat.to.bare == chat.sender.bare:
+        return ()
+    return tuple(r for r in copied if r != chat.sender.resource and sees_others(sessions.get(r)))
 
 
 def _state(to: Jid, takers: tuple[str, ...], sessions: Mapping[str, Presence | None]) -> Account:

@@ -12,7 +12,17 @@ import msgspec
 
 from engine.contacts import Contact, PersonalContact, RemovedContact
 from engine.errors import StreamCondition
-from engine.messages import Chat, ConversationsPage, ConversationsQuery, HistoryPage, HistoryQuery, Kept, Photo
+from engine.jid import Jid
+from engine.messages import (
+    Chat,
+    ConversationsPage,
+    ConversationsQuery,
+    HistoryPage,
+    HistoryQuery,
+    Kept,
+    Photo,
+    SessionState,
+)
 
 
 class StorageUnavailable(Exception):  # noqa: N818 -- a state of the world, not a fault of the program
@@ -27,6 +37,41 @@ class Draft(msgspec.Struct, frozen=True):
     absent: tuple[str, ...] = ()
 
 
+class Cursor(msgspec.Struct, frozen=True):
+    """What one client has been given: everything between these archive ids. `fetches`: it asks for the history itself."""
+
+    since: int
+    delivered: int
+    fetches: bool = False
+
+
+class KeptSession(msgspec.Struct, frozen=True):
+    """A session that can be resumed. `done`: stanzas of the client that are done for good."""
+
+    session: Jid
+    done: int
+    state: SessionState
+
+
+class Notes(msgspec.Struct, frozen=True):
+    """What goes to disk together with chats.
+
+    Attributes:
+        cursors: by owner and family of the client; `delivered` never moves back, `since` stays what it was first.
+        sessions: by token.
+        done: by token: stanzas of the client that are done with this transaction; only of sessions that are kept.
+        forgotten: tokens of sessions to be dropped.
+    """
+
+    cursors: Mapping[tuple[str, str], Cursor] = {}
+    sessions: Mapping[str, KeptSession] = {}
+    done: Mapping[str, int] = {}
+    forgotten: Collection[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.cursors or self.sessions or self.done or self.forgotten)
+
+
 class Stored(msgspec.Struct, frozen=True):
     """Outcome of one draft, in the order of the drafts. `duplicate`: the id is that of the first time it was sent."""
 
@@ -34,15 +79,18 @@ class Stored(msgspec.Struct, frozen=True):
     duplicate: bool = False
 
 
+NOTHING = Notes()
+
+
 class Archive(Protocol):
     """Every chat, once, in the history of everyone it belongs to."""
 
-    async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
-        """Write all drafts and move the delivery cursors, in one transaction; on disk (fsync) when this returns.
+    async def commit(self, drafts: Sequence[Draft], notes: Notes = NOTHING) -> list[Stored]:
+        """Write all drafts and notes, in one transaction; on disk (fsync) when this returns.
 
         Ids are given here: microseconds since 1970, strictly growing also when the clock goes back or after a restart. A
         draft whose sender (bare) and origin-id are in the archive already, or earlier in the batch, is a duplicate.
-        Cursors never move back. A chat that says what was `displayed` moves its sender's reading of that conversation
+        A chat that says what was `displayed` moves its sender's reading of that conversation
         to the newest message before it that he received there and that is called so; never back.
 
         Raises:
@@ -56,10 +104,24 @@ class Archive(Protocol):
             StorageUnavailable: nothing was written.
         """
 
-    async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
-        """Chats that `owner` received after the archive id `after`, but at least after his cursor; oldest first.
+    async def missed(self, session: Jid, after: int, limit: int, *, has_copies: bool) -> list[Chat]:
+        """Chats that the account of `session` received after the archive id `after`, oldest first.
 
-        The sender's full JID, the address and the alias are as they were; `is_delayed` is set.
+        Also what its other sessions sent to itself or, if `has_copies`, to anyone. The sender's full JID, the address and the
+        alias are as they were; `is_delayed` is set.
+        """
+
+    async def cursor(self, owner: str, family: str) -> tuple[Cursor | None, int]:
+        """What this client has been given, and the greatest id that any client of the owner has been given (or 0)."""
+
+    async def kept_session(self, token: str) -> KeptSession | None:
+        """The session of this token."""
+
+    async def forget_sessions(self, before: int) -> None:
+        """Drop the sessions that were kept the last time before this (microseconds since 1970).
+
+        Raises:
+            StorageUnavailable: nothing was written.
         """
 
     async def newest(self) -> int:

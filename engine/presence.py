@@ -65,12 +65,14 @@ class Presence(msgspec.Struct, frozen=True):
         text: the person's own words, ``<status/>``.
         priority: -128 to 127; a negative one takes no chats addressed to the bare JID.
         payload: the stanza's other children, rendered (capabilities, photo hash, idle time).
+        software: which client this is, as its capabilities name it (the node of XEP-0115); empty: it does not say.
     """
 
     show: Show = ""
     text: str = ""
     priority: int = 0
     payload: str = ""
+    software: str = ""
 
     @property
     def status(self) -> Status:

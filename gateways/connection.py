@@ -27,16 +27,18 @@ from actors.runtime import ActorDeadError, ActorRef
 from actors.seat import describe
 from engine import messages as m
 from engine.errors import Condition, StreamCondition
+from engine.jid import Jid
 from engine.limits import CLOSE_SECONDS, LIVENESS_SECONDS, LOGIN_SECONDS, OUTPUT_BYTES, PING_AFTER_SECONDS
 from engine.ports import Burst
 from engine.xmpp import stream_events as events
 from engine.xmpp.client import XmppClient
+from engine.xmpp.features import stream_management
 from engine.xmpp.features.ping import PING
 from engine.xmpp.mux import Reply
 from engine.xmpp.sasl import SaslCondition
 from engine.xmpp.stream import ClientStream
 from engine.xmpp.stream_base import State
-from engine.xmpp.xml import CLIENT, E, serialise
+from engine.xmpp.xml import CLIENT, E, Element, serialise
 from gateways.deadlines import Deadline
 from gateways.reception import Reception
 from gateways.tap import Hold, Tap
@@ -71,11 +73,13 @@ class Connection:
         "_client",
         "_deadline",
         "_has_frames",
+        "_is_counting",
         "_is_direct_tls",
         "_is_over",
         "_is_pinged",
         "_on_end",
         "_reason",
+        "_received",
         "_reception",
         "_session",
         "_stream",
@@ -108,6 +112,8 @@ class Connection:
         self._unflushed = 0
         self._reason = ""
         self._is_pinged = False
+        self._is_counting = False
+        self._received = 0
         self._is_over = False
         self._is_direct_tls = False
         self.heard = trio.current_time()
@@ -266,18 +272,50 @@ class Connection:
         """Do what the stream's events ask for, and write what it has to say."""
         for event in found:
             self._handlers[type(event)](self, event)
+        if self._is_counting:
+            self._tell(m.StanzasReceived(self._received))
         self._flush_later()
 
-    def _stanza(self, event: events.StanzaReceived | events.ExtensionReceived) -> None:
+    def _stanza(self, event: events.StanzaReceived) -> None:
         client = self._client
         if client is None:
-            self._stream.bind_refused(Condition.UNEXPECTED_REQUEST)
-            return
+            return  # its session is gone
+        self._received += 1
         for outcome in client.receive(event.element, self._reception.clock()):
+            if type(outcome) is m.SendChat and self._is_counting:
+                self._tell(m.SendChat(outcome.chat, self._received))
+            elif type(outcome) is not Reply:
+                self._tell(outcome)
+            elif self._is_counting:  # in its place among all that is counted
+                self._tell(m.Answer(outcome.data))
+            else:
+                self._write(outcome.data)
+
+    def _extension(self, event: events.ExtensionReceived) -> None:
+        client, element = self._client, event.element
+        if client is None:
+            self._before_session(element)
+            return
+        if (element.namespace, element.name) == stream_management.ENABLE and not self._is_counting:
+            self._is_counting, self._received = True, 0
+        elif self._is_counting:
+            self._tell(m.StanzasReceived(self._received))
+        for outcome in client.receive(element, self._reception.clock()):
             if type(outcome) is Reply:
                 self._write(outcome.data)
             else:
                 self._tell(outcome)
+
+    def _before_session(self, element: Element) -> None:
+        """A client that has logged in may want to go on with a session that it had."""
+        wish = None
+        if (element.namespace, element.name) == stream_management.RESUME:
+            wish = stream_management.read_resume(element)
+        account = self._stream.account
+        if wish is None or account is None:
+            self._follow(self._stream.extension_refused(stream_management.failed(Condition.UNEXPECTED_REQUEST)))
+        else:
+            self._session = self._reception.resume_session(account, wish.token, wish.handled, self)
 
     def _start_tls(self, _: events.StartTls) -> None:
         self.flush()
@@ -308,12 +346,13 @@ class Connection:
         self._reception.logins.succeeded(self._transport.peer, event.account)
 
     def _bind(self, event: events.BindRequested) -> None:
-        self._session = self._reception.start_session(event.account.with_resource(event.resource), self)
+        jid = event.account.with_resource(event.resource)
+        self._session = self._reception.start_session(jid, self, is_generated=event.is_generated)
 
     def _ended(self, event: events.StreamEnded) -> None:
         """The stream is over: write what is left, then end the connection."""
         self._reason = self._reason or (event.condition.value if event.condition else "closed by the client")
-        self._end_session()
+        self._end_session(is_goodbye=True)
         self.flush()
         self._set_deadline(CLOSE_SECONDS, self._transport.abort)
         self._transport.close()
@@ -323,10 +362,30 @@ class Connection:
     def _opened(self, event: m.SessionOpened) -> None:
         if self._stream.state is not State.BINDING:
             return  # its user began anew; the client knows already
-        self._client = XmppClient(event.session, self._reception.mux)
+        self._take_session(event.session)
+        self._follow(self._stream.bound(event.session))
+
+    def _resumed(self, event: m.SessionResumed) -> None:
+        self._take_session(event.session)
+        self._is_counting, self._received = True, event.handled
+        self._follow(self._stream.resumed(event.session, stream_management.resumed(event)))
+
+    def _take_session(self, jid: Jid) -> None:
+        self._client = XmppClient(jid, self._reception.mux)
         self._reception.leave(self)
         self._set_deadline(PING_AFTER_SECONDS, self._look_after)
-        self._follow(self._stream.bound(event.session))
+
+    def _resume_refused(self, event: m.ResumeRefused) -> None:
+        self._session = None
+        if self._stream.state is State.BINDING:
+            self._follow(self._stream.extension_refused(stream_management.failed(event.condition)))
+
+    def _acked_too_much(self, event: m.AckedTooMuch) -> None:
+        self._end_session(is_goodbye=True)
+        text = f"{event.handled} stanzas acknowledged, {event.sent} sent"
+        self._close(
+            StreamCondition.UNDEFINED_CONDITION, text, "acknowledged too much", stream_management.too_high(event)
+        )
 
     def _refused(self, event: m.SessionRefused) -> None:
         self._session = None
@@ -337,7 +396,7 @@ class Connection:
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
-    def _close(self, condition: StreamCondition | None, text: str, reason: str) -> None:
+    def _close(self, condition: StreamCondition | None, text: str, reason: str, detail: Element | None = None) -> None:
         """End the stream from our side, and wait a little for the other side to do so."""
         if self._is_over:
             return
@@ -349,7 +408,7 @@ class Connection:
             self._transport.abort()
             return
         has_session = self._stream.state is State.READY
-        self._stream.close(condition, text)
+        self._stream.close(condition, text, detail)
         self._set_deadline(CLOSE_SECONDS, self._transport.abort)
         self._tap.release_all()  # to see the other side's end
         if has_session:
@@ -358,8 +417,8 @@ class Connection:
             self.flush()
             self._transport.close()
 
-    def _end_session(self) -> None:
-        self._tell(m.Disconnect())
+    def _end_session(self, *, is_goodbye: bool = False) -> None:
+        self._tell(m.Disconnect(is_goodbye, id(self)))
         self._session = None
         self._client = None
 
@@ -390,14 +449,17 @@ class Connection:
             return
         if silence >= PING_AFTER_SECONDS and not self._is_pinged:
             self._is_pinged = True
-            ping = E("iq", CLIENT, E("ping", PING), type="get", id="ping", from_=self._stream.domain)
-            self._write(serialise(ping))
+            if self._is_counting:  # what has no number needs no place among the others
+                self.deliver(m.RequestAck())
+            else:
+                ping = E("iq", CLIENT, E("ping", PING), type="get", id="ping", from_=self._stream.domain)
+                self._write(serialise(ping))
         next_look = LIVENESS_SECONDS if self._is_pinged else PING_AFTER_SECONDS
         self._set_deadline(next_look - silence, self._look_after)
 
     _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         events.StanzaReceived: _stanza,
-        events.ExtensionReceived: _stanza,
+        events.ExtensionReceived: _extension,
         events.StartTls: _start_tls,
         events.VerifierWanted: _login,
         events.PasswordCheckWanted: _login,
@@ -410,4 +472,7 @@ class Connection:
     _answers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         m.SessionOpened: _opened,
         m.SessionRefused: _refused,
+        m.SessionResumed: _resumed,
+        m.ResumeRefused: _resume_refused,
+        m.AckedTooMuch: _acked_too_much,
     }

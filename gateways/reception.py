@@ -30,8 +30,15 @@ HALF_OPEN: Final = 4_096
 GIVE_WAY_SECONDS: Final = 5.0
 """Silence after which one of them gives way to a new one, when there is no room."""
 
-SessionFactory = Callable[[Jid, Wire], ActorRef[Any]]
-"""Starts the session actor of a full JID that is attached to this wire."""
+
+class Sessions(Protocol):
+    """Where the session of a client comes from. It is attached to the wire, and answers by it."""
+
+    def start(self, jid: Jid, wire: Wire, *, is_generated: bool) -> ActorRef[Any]:
+        """A new session of this full JID; `is_generated`: the server chose the resource."""
+
+    def resume(self, account: Jid, token: str, handled: int, wire: Wire) -> ActorRef[Any]:
+        """The session of this token, if it is the account's: here, or in the archive."""
 
 
 class Visitor(Protocol):
@@ -50,7 +57,7 @@ class Reception:
     Args:
         runtime: of the actors.
         accounts: knows the verifiers.
-        start_session: called when a client binds a resource.
+        sessions: asked when a client binds a resource, or resumes.
         mux: the features of XMPP.
         limits: of the configuration.
         clock: seconds since 1970.
@@ -64,7 +71,7 @@ class Reception:
         self,
         runtime: Runtime,
         accounts: Accounts,
-        start_session: SessionFactory,
+        sessions: Sessions,
         mux: Mux,
         limits: Limits,
         *,
@@ -72,7 +79,8 @@ class Reception:
         half_open: int = HALF_OPEN,
     ) -> None:
         self.runtime = runtime
-        self.start_session = start_session
+        self.start_session = sessions.start
+        self.resume_session = sessions.resume
         self.mux = mux
         self.limits = limits
         self.clock = clock

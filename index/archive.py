@@ -21,9 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from engine.jid import Jid
 from engine.messages import Chat
-from engine.ports import Draft, StorageUnavailable, Stored
-from index import readings
+from engine.ports import NOTHING, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
+from index import clients, readings
 from index.asyncio_island import Island
 from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_CHATS, chat_of, row_of
 from index.database import Database, describe_damage, in_chunks, insert, placeholders
@@ -87,11 +88,12 @@ class SqliteArchive:
     ) -> None:
         await self.close()
 
-    async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
+    async def commit(self, drafts: Sequence[Draft], notes: Notes = NOTHING) -> list[Stored]:
         """See `engine.ports.Archive.commit`. A cancellation of the caller waits until the transaction is over."""
-        if not drafts and not cursors:
+        if not drafts and not notes:
             return []
-        batch = _Batch(drafts, self._ids.take(len(drafts)), dict(cursors), self._numbers)
+        now = int(self._clock() * 1_000_000)
+        batch = _Batch(drafts, self._ids.take(len(drafts)), notes, now, self._numbers)
         stored = await self._island.run_to_end(self._database.write, batch.write)
         if len(self._numbers) + len(batch.new_numbers) > ADDRESSES_CACHED:
             self._numbers.clear()
@@ -103,13 +105,32 @@ class SqliteArchive:
         """See `engine.ports.Archive.mark_read`."""
         return await self._island.run_to_end(self._database.write, partial(readings.mark, marks=list(marks)))
 
-    async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
-        """See `engine.ports.Archive.waiting`."""
+    async def missed(self, session: Jid, after: int, limit: int, *, has_copies: bool) -> list[Chat]:
+        """See `engine.ports.Archive.missed`."""
+        values = {
+            "owner": session.bare,
+            "resource": session.resource,
+            "after": after,
+            "limit": limit,
+            "has_copies": has_copies,
+        }
 
         def read(connection: sqlite3.Connection) -> list[Any]:
-            return connection.execute(_WAITING, {"owner": owner, "after": after, "limit": limit}).fetchall()
+            return connection.execute(_MISSED, values).fetchall()
 
         return [chat_of(row) for row in await self._island.run(self._database.read, read)]
+
+    async def cursor(self, owner: str, family: str) -> tuple[Cursor | None, int]:
+        """See `engine.ports.Archive.cursor`."""
+        return await self._island.run(self._database.read, lambda line: clients.read_cursor(line, owner, family))
+
+    async def kept_session(self, token: str) -> KeptSession | None:
+        """See `engine.ports.Archive.kept_session`."""
+        return await self._island.run(self._database.read, lambda line: clients.read_session(line, token))
+
+    async def forget_sessions(self, before: int) -> None:
+        """See `engine.ports.Archive.forget_sessions`."""
+        await self._island.run_to_end(self._database.write, lambda line: clients.forget_sessions(line, before))
 
     async def newest(self) -> int:
         """See `engine.ports.Archive.newest`."""
@@ -140,12 +161,13 @@ class SqliteArchive:
 
 
 class _Batch:
-    """One commit: drafts, their ids, and cursors on their way into the tables."""
+    """One commit: drafts, their ids, and notes on their way into the tables."""
 
-    def __init__(self, drafts: Sequence[Draft], ids: range, cursors: dict[str, int], numbers: dict[str, int]) -> None:
+    def __init__(self, drafts: Sequence[Draft], ids: range, notes: Notes, now: int, numbers: dict[str, int]) -> None:
         self._drafts = drafts
         self._ids = ids
-        self._cursors = cursors
+        self._notes = notes
+        self._now = now
         self._known = numbers
         self.new_numbers: dict[str, int] = {}
 
@@ -167,9 +189,8 @@ class _Batch:
         insert(connection, "entry (owner, id, peer, role)", rows)
         insert(connection, "absence (id, owner)", absences)
         readings.move(connection, self._markers(stored, number))
-        if self._cursors:
-            moved = [(number[owner], delivered) for owner, delivered in self._cursors.items()]
-            insert(connection, "cursor (owner, delivered)", moved, _CURSOR_NEVER_MOVES_BACK)
+        if self._notes:
+            clients.write(connection, self._notes, number, self._now)
         return stored
 
     def _write_messages(self, connection: sqlite3.Connection, number: dict[str, int]) -> list[Stored]:
@@ -199,7 +220,7 @@ class _Batch:
                 yield readings.Marker(each.id, number[chat.sender.bare], peer, chat.displayed)
 
     def _number_addresses(self, connection: sqlite3.Connection, entries: list[list[Entry]]) -> dict[str, int]:
-        wanted = set(self._cursors)
+        wanted = clients.addresses(self._notes) if self._notes else set()
         for draft, of_one in zip(self._drafts, entries, strict=True):
             wanted.add(draft.chat.to.bare)
             for entry in of_one:
@@ -216,13 +237,12 @@ class _Batch:
 
 
 _UNLESS_RESENT: Final = "ON CONFLICT (sender, origin_id) WHERE origin_id <> '' DO NOTHING"
-_CURSOR_NEVER_MOVES_BACK: Final = "ON CONFLICT (owner) DO UPDATE SET delivered = max(delivered, excluded.delivered)"
 
-_WAITING: Final = f"""
+_MISSED: Final = f"""
     SELECT {CHAT_COLUMNS} FROM entry {WITH_CHATS}
     WHERE entry.owner = (SELECT id FROM address WHERE jid = :owner)
-      AND entry.role = 2
-      AND entry.id > max(:after, ifnull((SELECT delivered FROM cursor WHERE cursor.owner = entry.owner), 0))
+      AND entry.id > :after
+      AND (role = 2 OR (role = 1 AND sender_resource <> :resource AND (peer = owner OR (:has_copies AND is_copied))))
     ORDER BY entry.id
     LIMIT :limit
 """  # noqa: S608
@@ -320,10 +340,7 @@ _CHECKS: Final = (
         LEFT JOIN address AS a ON a.id = owner LEFT JOIN address AS b ON b.id = peer WHERE a.id IS NULL OR b.id IS NULL
         """,
     ),
-    (
-        "cursor of number {0} is not that of an address",
-        "SELECT owner FROM cursor LEFT JOIN address ON address.id = owner WHERE address.id IS NULL",
-    ),
+    *clients.CHECKS,
 )
 
 

@@ -1,7 +1,7 @@
 """How a chat lies in the archive: the columns of table ``message``, written and read in one place.
 
-Empty text stands for what was not there. What matters only on a chat's way (`displayed`, `is_lasting`, `is_delayed`) has no
-column: whatever comes out of the archive was kept because it is lasting, and is late.
+Empty text stands for what was not there. What matters only on a chat's way (`displayed`, `is_typing`, `is_lasting`,
+`is_delayed`) has no column: whatever comes out of the archive was kept because it is lasting, and is late.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from engine.messages import Chat
 
 INTO_MESSAGE: Final = (
     "message (id, sender, sender_resource, target, target_resource, via, kind,"
-    " stanza_id, origin_id, language, body, payload)"
+    " stanza_id, origin_id, language, body, payload, is_copied)"
 )
 """For `row_of`."""
 
 CHAT_COLUMNS: Final = (
     "message.id, sender.jid, sender_resource, target.jid, target_resource, via.jid, kind,"
-    " stanza_id, origin_id, language, body, payload"
+    " stanza_id, origin_id, language, body, payload, is_copied"
 )
 """For `chat_of`."""
 
@@ -46,13 +46,14 @@ def row_of(chat: Chat, message_id: int, number: Mapping[str, int]) -> tuple[Any,
         chat.language,
         chat.body,
         chat.payload,
+        chat.is_copied,
     )
 
 
 def chat_of(row: Any) -> Chat:
     """A row of `CHAT_COLUMNS` as a chat."""
     message_id, sender, sender_resource, target, target_resource, via, kind, *texts = row
-    stanza_id, origin_id, language, body, payload = texts
+    stanza_id, origin_id, language, body, payload, is_copied = texts
     return Chat(
         sender=Jid(sender, sender_resource),
         to=Jid(target, target_resource),
@@ -63,6 +64,7 @@ def chat_of(row: Any) -> Chat:
         body=body,
         payload=payload,
         is_lasting=True,
+        is_copied=bool(is_copied),
         via=None if via is None else Jid(via),
         id=message_id,
         is_delayed=True,

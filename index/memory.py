@@ -6,13 +6,16 @@ tasks their turn once, as the disk does. `MemoryArchive.fail_with` and `MemoryAc
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 import trio
 
 from engine.contacts import REMOVED_REMEMBERED, Contact, PersonalContact, RemovedContact
+from engine.jid import Jid
 from engine.messages import Chat, Photo
-from engine.ports import Draft, StorageUnavailable, Stored, Verifier
+from engine.ports import NOTHING, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored, Verifier
+from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.memory_histories import MemoryHistories
 from index.texts import MemoryTexts
@@ -34,16 +37,18 @@ class MemoryArchive:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.fail_with: StorageUnavailable | None = None
+        self._clock = clock
         self._ids = MessageIds(clock, 0)
         self._chats: dict[int, Chat] = {}
         self._entries: dict[int, list[Entry]] = {}
-        self._received: dict[str, list[int]] = {}
         self._by_origin: dict[tuple[str, str], int] = {}
-        self._cursors: dict[str, int] = {}
+        self._of_owner: dict[str, list[tuple[int, Entry]]] = {}
+        self._cursors: dict[str, dict[str, Cursor]] = {}
+        self._sessions: dict[str, tuple[int, KeptSession]] = {}
         self.histories = MemoryHistories(self._chats, self._entries, self._reach_disk)
         self.texts = MemoryTexts(self._chats, self._entries, self._reach_disk)
 
-    async def commit(self, drafts: Sequence[Draft], cursors: dict[str, int]) -> list[Stored]:
+    async def commit(self, drafts: Sequence[Draft], notes: Notes = NOTHING) -> list[Stored]:
         """See `engine.ports.Archive.commit`."""
         await self._reach_disk()
         ids = self._ids.take(len(drafts))
@@ -51,8 +56,7 @@ class MemoryArchive:
         for draft, each in zip(drafts, stored, strict=True):
             if draft.chat.displayed and not each.duplicate:
                 self.histories.move(draft.chat, each.id)
-        for owner, delivered in cursors.items():
-            self._cursors[owner] = max(delivered, self._cursors.get(owner, 0))
+        self._note(notes)
         return stored
 
     async def mark_read(self, marks: Sequence[tuple[str, int]]) -> list[bool]:
@@ -60,12 +64,38 @@ class MemoryArchive:
         await self._reach_disk()
         return [self.histories.mark(owner, message_id) for owner, message_id in marks]
 
-    async def waiting(self, owner: str, after: int, limit: int) -> list[Chat]:
-        """See `engine.ports.Archive.waiting`."""
+    async def missed(self, session: Jid, after: int, limit: int, *, has_copies: bool) -> list[Chat]:
+        """See `engine.ports.Archive.missed`."""
         await self._reach_disk()
-        after = max(after, self._cursors.get(owner, 0))
-        ids = [message_id for message_id in self._received.get(owner, ()) if message_id > after]
-        return [msgspec.structs.replace(self._chats[message_id]) for message_id in ids[:limit]]
+
+        def is_missed(entry: Entry, chat: Chat) -> bool:
+            if entry.role is not Role.SENT:
+                return entry.role is Role.RECEIVED
+            is_copied = entry.peer == entry.owner or (has_copies and chat.is_copied)
+            return chat.sender.resource != session.resource and is_copied
+
+        found = (
+            self._chats[message_id]
+            for message_id, entry in self._of_owner.get(session.bare, ())
+            if message_id > after and is_missed(entry, self._chats[message_id])
+        )
+        return [msgspec.structs.replace(chat) for chat in islice(found, limit)]
+
+    async def cursor(self, owner: str, family: str) -> tuple[Cursor | None, int]:
+        """See `engine.ports.Archive.cursor`."""
+        await self._reach_disk()
+        cursors = self._cursors.get(owner, {})
+        return cursors.get(family), max((cursor.delivered for cursor in cursors.values()), default=0)
+
+    async def kept_session(self, token: str) -> KeptSession | None:
+        """See `engine.ports.Archive.kept_session`."""
+        await self._reach_disk()
+        return self._sessions[token][1] if token in self._sessions else None
+
+    async def forget_sessions(self, before: int) -> None:
+        """See `engine.ports.Archive.forget_sessions`."""
+        await self._reach_disk()
+        self._sessions = {token: entry for token, entry in self._sessions.items() if entry[0] >= before}
 
     async def newest(self) -> int:
         """See `engine.ports.Archive.newest`."""
@@ -97,9 +127,28 @@ class MemoryArchive:
         )
         self._entries[message_id] = entries_of(draft)
         for entry in self._entries[message_id]:
-            if entry.role is Role.RECEIVED:
-                self._received.setdefault(entry.owner, []).append(message_id)
+            self._of_owner.setdefault(entry.owner, []).append((message_id, entry))
         return Stored(message_id)
+
+    def _note(self, notes: Notes) -> None:
+        for (owner, family), cursor in notes.cursors.items():
+            cursors = self._cursors.setdefault(owner, {})
+            known = cursors.get(family, cursor)
+            delivered = max(known.delivered, cursor.delivered)
+            cursors[family] = Cursor(known.since, delivered, known.fetches or cursor.fetches)
+            if len(cursors) > CLIENTS_PER_ACCOUNT:
+                behind = max(cursors, key=lambda name: (-cursors[name].delivered, name))
+                del cursors[behind]
+        now = int(self._clock() * 1_000_000)
+        for token, kept in notes.sessions.items():
+            done = max(kept.done, self._sessions[token][1].done if token in self._sessions else 0)
+            self._sessions[token] = now, msgspec.structs.replace(kept, done=done)
+        for token, done in notes.done.items():
+            if token in self._sessions:
+                kept_at, kept = self._sessions[token]
+                self._sessions[token] = kept_at, msgspec.structs.replace(kept, done=max(done, kept.done))
+        for token in notes.forgotten:
+            self._sessions.pop(token, None)
 
 
 class _Domain:

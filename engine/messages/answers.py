@@ -51,3 +51,9 @@ class RequestRefused(msgspec.Struct, frozen=True):
     ) -> "RequestRefused":
         """The refusal of presence that a session sent to somebody."""
         return cls(Request(session, "", to.full, kind="presence"), condition, text, detail)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """connection -> session -> connection: what the protocol answers by itself, in its place among all that is counted."""
+
+    data: bytes

@@ -19,10 +19,14 @@ class FetchRoster(msgspec.Struct, frozen=True):
 
 
 class WatchRoster(msgspec.Struct, frozen=True):
-    """user -> domain: this session fetched the roster before the domain began anew."""
+    """session -> user -> domain: this session fetched the roster before the one that is told began anew.
+
+    `version`: that the client has; empty: it is up to date. The user fills in `personal`.
+    """
 
     session: Jid
     personal: tuple[PersonalContact, ...]
+    version: str = ""
 
 
 class RosterFetched(msgspec.Struct, frozen=True):

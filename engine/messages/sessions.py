@@ -4,6 +4,8 @@ import msgspec
 
 from engine.errors import Condition, StreamCondition
 from engine.jid import Jid
+from engine.messages.values import Request
+from engine.presence import Presence
 
 
 class OpenSession(msgspec.Struct, frozen=True):
@@ -34,7 +36,15 @@ class CloseSession(msgspec.Struct, frozen=True):
 
 
 class Disconnect(msgspec.Struct, frozen=True):
-    """The client is gone: it said goodbye, its socket broke or it fell silent."""
+    """connection -> session: the client is gone.
+
+    Attributes:
+        is_goodbye: it ended its session; otherwise its socket broke, or it fell silent.
+        wire: Python's identity of the wire; a session that has gone on to another one by now stays. 0: whichever it is.
+    """
+
+    is_goodbye: bool = False
+    wire: int = 0
 
 
 class SessionClosed(msgspec.Struct, frozen=True):
@@ -44,9 +54,150 @@ class SessionClosed(msgspec.Struct, frozen=True):
     text: str = ""
 
 
+class SessionDetached(msgspec.Struct, frozen=True):
+    """session -> user: its client is gone, but may come back; or `is_back`."""
+
+    session: Jid
+    is_back: bool = False
+
+
 class ReopenSessions(msgspec.Struct, frozen=True):
     """A user actor began anew with a clean state: its sessions say again who they are."""
 
 
 class AnnounceSessions(msgspec.Struct, frozen=True):
     """A domain actor began anew with a clean state: its users say again who is there."""
+
+
+# -- acknowledged, resumable (XEP-0198; the web socket does the same in its own words) ---------------------------------
+
+
+class EnableAcks(msgspec.Struct, frozen=True):
+    """client -> session: count from now on. `is_resumable`: and let the session be taken up again on another connection."""
+
+    is_resumable: bool
+
+
+class AcksEnabled(msgspec.Struct, frozen=True):
+    """session -> client. `token`: names the session to be resumed, for so many `seconds`; empty: it cannot be."""
+
+    token: str
+    seconds: int
+
+
+class AcksRefused(msgspec.Struct, frozen=True):
+    """session -> client: not now."""
+
+    condition: Condition
+
+
+class StanzasReceived(msgspec.Struct, frozen=True):
+    """connection -> session: so many stanzas have come in all."""
+
+    count: int
+
+
+class RequestAck(msgspec.Struct, frozen=True):
+    """client -> session: how far are you? And session -> client."""
+
+
+class Acked(msgspec.Struct, frozen=True):
+    """client -> session, session -> client: everything up to this stanza is done. On the wire it wraps at 2**32."""
+
+    handled: int
+
+
+class AckedTooMuch(msgspec.Struct, frozen=True):
+    """session -> client: it acknowledged what it was never sent; its stream ends."""
+
+    handled: int
+    sent: int
+
+
+class SessionResumed(msgspec.Struct, frozen=True):
+    """session -> client: it goes on here; what it has not got follows. `handled`: its stanzas that are done."""
+
+    session: Jid
+    token: str
+    handled: int
+
+
+class ResumeRefused(msgspec.Struct, frozen=True):
+    """session -> client: there is nothing to go on with; it may bind a resource."""
+
+    condition: Condition
+
+
+class ClientState(msgspec.Struct, frozen=True):
+    """client -> session: whether somebody looks at it (XEP-0352)."""
+
+    is_active: bool
+
+
+class EnableCopies(msgspec.Struct, frozen=True):
+    """client -> session -> user: copies of what the account's other sessions send and get (XEP-0280), or no more."""
+
+    request: Request
+    is_on: bool
+
+
+class SessionState(msgspec.Struct, frozen=True):
+    """What a session needs to go on after the server was killed. Kept in the archive.
+
+    Attributes:
+        acked: number of the last stanza that the client has got.
+        acked_id: archive id up to which it has got everything.
+        chats: number and archive id of each chat that it was sent, or is about to be, and has not acknowledged.
+        given: archive id up to which everything was given; see `engine.catch_up`.
+        family: of the client; see `engine.clients`.
+        presence: that the client sent last.
+        roster_version: that the client has; None: it did not ask for the roster.
+        has_copies: it asked for copies.
+    """
+
+    acked: int = 0
+    acked_id: int = 0
+    chats: tuple[tuple[int, int], ...] = ()
+    given: int = 0
+    family: str = ""
+    presence: Presence | None = None
+    roster_version: str | None = None
+    has_copies: bool = False
+
+
+class KeepSession(msgspec.Struct, frozen=True):
+    """session -> archiver: keep this. `done`: stanzas of the client that are done."""
+
+    token: str
+    session: Jid
+    done: int
+    state: SessionState
+
+
+class SessionKept(msgspec.Struct, frozen=True):
+    """archiver -> session. `is_on_disk`: False: it could not be written; what was to follow it may go on."""
+
+    done: int
+    is_on_disk: bool
+
+
+class ForgetSession(msgspec.Struct, frozen=True):
+    """session -> archiver: it cannot be resumed any more."""
+
+    token: str
+
+
+class FetchSession(msgspec.Struct, frozen=True):
+    """session -> archiver -> historian: what was kept of this account's session? `reply_to`: whom to tell."""
+
+    token: str
+    account: str
+    reply_to: str
+
+
+class SessionFetched(msgspec.Struct, frozen=True):
+    """historian -> session. `session`: None: nothing was kept."""
+
+    session: Jid | None
+    done: int
+    state: SessionState

@@ -29,6 +29,8 @@ class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
         displayed: what the message is called that the sender has read, and all before it (XEP-0333): its id, origin-id or
             archive id; empty when this says nothing of the kind. Known on the way only.
         is_lasting: has a body or changes what was said (a correction, retraction, reaction, receipt, marker): archived.
+        is_typing: only says that somebody types, or stopped (XEP-0085).
+        is_copied: the other devices of sender and recipient get copies (XEP-0280, 6); a private message has none.
         via: the alias it was sent to, on its way to the members.
         id: archive id, microseconds since 1970 that never go back; 0 before it is on disk. The ``stanza-id`` is `id_text`.
         is_delayed: waited in the archive; shown with the time of `id` (XEP-0203).
@@ -44,6 +46,8 @@ class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
     payload: str = ""
     displayed: str = ""
     is_lasting: bool = False
+    is_typing: bool = False
+    is_copied: bool = False
     via: Jid | None = None
     id: int = 0
     is_delayed: bool = False

@@ -18,7 +18,10 @@ from engine.presence import Presence, PresenceChange
 from engine.xmpp import shapes, stanzas
 from engine.xmpp.mux import EventRenderer, Feature, Recipient
 from engine.xmpp.patterns import HERE, SLOT, Recent, address_patterns, pattern
-from engine.xmpp.xml import CLIENT, E, clean_text, escape_attribute, escape_text
+from engine.xmpp.xml import CLIENT, E, Element, clean_text, escape_attribute, escape_text, standalone
+
+CARBONS: Final = "urn:xmpp:carbons:2"
+FORWARD: Final = "urn:xmpp:forward:0"
 
 CHATS_KEPT: Final = 256
 """Chats whose rendering is kept: what one turn of the archiver delivers. The oldest is rendered again if needed."""
@@ -49,6 +52,11 @@ def _chat_patterns(*, has_id: bool, has_language: bool, has_archive_id: bool) ->
     )
 
 
+def _copy(kind: str) -> Element:
+    forwarded = E("forwarded", FORWARD, SLOT)
+    return E("message", CLIENT, E(kind, CARBONS, forwarded), attributes={"from": SLOT, "to": SLOT, "type": SLOT})
+
+
 _CHAT = {
     (has_id, has_language, has_archive_id): _chat_patterns(
         has_id=has_id, has_language=has_language, has_archive_id=has_archive_id
@@ -66,6 +74,8 @@ _STATUS = pattern(E("status", CLIENT, SLOT))
 _PRIORITY = pattern(E("priority", CLIENT, SLOT))
 _DELAY = pattern(shapes.delay(SLOT, SLOT))
 _SENT_TO = pattern(shapes.sent_to(SLOT, SLOT))
+_SENT_COPY = pattern(_copy("sent"))
+_RECEIVED_COPY = pattern(_copy("received"))
 _IQ = pattern(E("iq", CLIENT, SLOT, from_=SLOT, to=SLOT, type=SLOT, id=SLOT))
 
 
@@ -92,6 +102,19 @@ class Renderer:
         if chat.to.resource and chat.to == recipient.jid:
             return b"".join((parts[0], recipient.full, recipient.bare.join(parts[1:])))
         return recipient.bare.join(parts)
+
+    def copy(self, event: m.DeliverCopy, recipient: Recipient) -> bytes:
+        """What another session of the account sent or got (XEP-0280, 7 and 8)."""
+        chat = event.chat
+        head, *rest = self._chats.get(chat, self._chat_parts)
+        inner = b"".join((head, escape_attribute(chat.to.full).encode(), recipient.bare.join(rest)))
+        outer = _SENT_COPY if event.is_sent else _RECEIVED_COPY
+        bare, full = recipient.bare.decode(), recipient.full.decode()
+        return (outer % (bare, full, chat.kind, standalone(inner.decode()))).encode()
+
+    def answer(self, event: m.Answer, _recipient: Recipient) -> bytes:
+        """What was rendered already."""
+        return event.data
 
     def _chat_parts(self, chat: m.Chat) -> Parts:
         patterns = _CHAT[bool(chat.stanza_id), bool(chat.language), bool(chat.id)]
@@ -159,6 +182,8 @@ class Renderer:
             m.SessionOpened: self.nothing,
             m.SessionRefused: self.nothing,
             m.DeliverChat: self.chat,
+            m.DeliverCopy: self.copy,
+            m.Answer: self.answer,
             m.DeliverIq: self.iq,
             m.PresenceSeen: self.presence,
             m.SubscriptionAnswered: self.subscription,

@@ -7,6 +7,9 @@ to, results from an archive, carbon copies, and a delay that somebody other than
 **What lasts** is what says something (a body) or changes what was said (`_LASTING`). What only accompanies a conversation,
 such as typing, does not. Hints (XEP-0334) can make a message last, but cannot keep what has a body out of the archive.
 
+**What is copied** to the other devices of both sides is what is chat (XEP-0280, 6): of type ``chat``, with a body, or with a
+payload of instant messaging; but nothing that its sender marked as private (XEP-0280) or not to be copied (XEP-0334).
+
 **A refusal carries nothing of the stanza** but its id and its address, so that refusals of what does not exist are the same to
 the byte, whatever was sent.
 """
@@ -58,6 +61,11 @@ _LASTING = {
 
 _READ_MARKERS = {("displayed", "urn:xmpp:chat-markers:0"), ("acknowledged", "urn:xmpp:chat-markers:0")}
 """COMPAT: `acknowledged` left XEP-0333 with version 0.5; who still sends it has read the message, too (XEP-0430, 5)."""
+_RECEIPTS_AND_MARKERS = {"urn:xmpp:receipts", "urn:xmpp:chat-markers:0"}
+_CHAT_STATES = "http://jabber.org/protocol/chatstates"
+_PRIVATE = {("private", "urn:xmpp:carbons:2"), ("no-copy", "urn:xmpp:hints")}
+_ASIDES = {("thread", CLIENT), ("origin-id", STANZA_IDS)}
+"""Beside a chat state, these say nothing of their own; nor do hints (XEP-0334)."""
 
 
 def _is_always_forged(_child: Element, _sender: Jid) -> bool:
@@ -102,7 +110,7 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
     passing: list[Element] = []
     body: Element | None = None
     origin_id = displayed = ""
-    is_lasting = False
+    is_lasting = is_private = is_chat = has_state = says_more = False
     for child in stanza.children:
         if isinstance(child, str):
             continue
@@ -116,8 +124,14 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
                 body = child
         elif name == _ORIGIN_ID:
             origin_id = origin_id or child.get("id")
-        elif name in _LASTING:
-            is_lasting = True
+        elif child.namespace == _CHAT_STATES:
+            has_state = True
+        elif name in _PRIVATE:
+            is_private = True
+        else:
+            is_lasting = is_lasting or name in _LASTING
+            is_chat = is_chat or child.namespace in _RECEIPTS_AND_MARKERS
+            says_more = says_more or (name not in _ASIDES and child.namespace != _HINTS)
             if name in _READ_MARKERS:
                 displayed = displayed or child.get("id")
     text = "" if body is None else body.text
@@ -132,10 +146,14 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
         payload=render(*passing),
         displayed=displayed,
         is_lasting=kind != "error" and (is_lasting or bool(text)),
+        is_typing=has_state and body is None and not (is_lasting or says_more),
+        is_copied=not is_private and (kind == "chat" or (kind == "normal" and (bool(text) or is_chat or has_state))),
     )
 
 
+_HINTS = "urn:xmpp:hints"
 _BODY = ("body", CLIENT)
+_CAPABILITIES = ("c", "http://jabber.org/protocol/caps")
 _SHOW = ("show", CLIENT)
 _PRIORITY = ("priority", CLIENT)
 _STATUS = ("status", CLIENT)
@@ -154,6 +172,7 @@ def read_presence(stanza: Element, sender: Jid) -> Presence:
     """
     passing: list[Element] = []
     show = text = priority = None
+    software = ""
     for child in stanza.elements():
         name = (child.name, child.namespace)
         if name == _SHOW:  # a second one is not passed on: recipients would choose differently
@@ -164,10 +183,12 @@ def read_presence(stanza: Element, sender: Jid) -> Presence:
             text = child.text
         elif (is_forged := _FORGERIES.get(name)) is None or not is_forged(child, sender):
             passing.append(child)
+            if name == _CAPABILITIES:
+                software = child.get("node")
     payload = render(*passing)
     if len(payload.encode()) + len((text or "").encode()) > PRESENCE_BYTES:
         raise Refusal(Condition.NOT_ACCEPTABLE, f"a presence may have {PRESENCE_BYTES} bytes")
-    return Presence(_read_show(show or ""), text or "", _read_priority(priority), payload)
+    return Presence(_read_show(show or ""), text or "", _read_priority(priority), payload, software)
 
 
 def read_farewell(stanza: Element) -> str:

@@ -40,7 +40,6 @@ from engine.xmpp.stream_base import State, Stream
 from engine.xmpp.stream_elements import (
     BIND,
     SASL,
-    SESSION,
     TLS,
     bind_result,
     features_after_login,
@@ -142,12 +141,16 @@ class ClientStream(Stream):
         if self._is_answer_late(State.BINDING):
             return []
         self._write(bind_result(self._bind_id or "", jid))
-        return self.resumed(jid)
+        return self._take_stanzas(jid)
 
-    def resumed(self, jid: Jid) -> list[Event]:
-        """The session of this full JID goes on here; answers `ExtensionReceived` in place of binding."""
+    def resumed(self, jid: Jid, answer: bytes) -> list[Event]:
+        """The session of this full JID goes on here; answers `ExtensionReceived` in place of binding, with this element."""
         if self._is_answer_late(State.BINDING):
             return []
+        self._output.append(self._framing.stanza(answer))
+        return self._take_stanzas(jid)
+
+    def _take_stanzas(self, jid: Jid) -> list[Event]:
         self.jid, self._bind_id = jid, None
         self.state = State.READY
         self._framing.be_fast(self._options.limits.stanza_bytes or _UNLIMITED)
@@ -160,6 +163,14 @@ class ClientStream(Stream):
         if self._bind_id is not None:
             self._write(iq_error(self._bind_id, condition, text))
         self.state, self._bind_id = State.AUTHENTICATED, None
+        return self._run()
+
+    def extension_refused(self, answer: bytes) -> list[Event]:
+        """What came before binding leads to no session: this element says so, and the client may bind."""
+        if self._is_answer_late(State.BINDING):
+            return []
+        self._output.append(self._framing.stanza(answer))
+        self.state = State.AUTHENTICATED
         return self._run()
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -311,21 +322,8 @@ class ClientStream(Stream):
     def _stanza(self, element: Element) -> None:
         if "from" in element.attributes and not self._is_own(element.attributes["from"]):
             self._fail(StreamCondition.INVALID_FROM, "not the own address")
-        elif element.name != "iq" or not self._answer(element):
+        else:
             self._events.append(StanzaReceived(element))
-
-    def _answer(self, iq: Element) -> bool:
-        """Answer an IQ that is about the stream and not for the session."""
-        if iq.get("type") != "set" or not iq.get("id"):
-            return False
-        if iq.find("session", SESSION) is not None:
-            # COMPAT: Pidgin-era clients establish a session after binding (RFC 3921, 3); there is nothing to do for it.
-            self._write(E("iq", CLIENT, type="result", id=iq.get("id")))
-            return True
-        if iq.find("bind", BIND) is not None:
-            self._write(iq_error(iq.get("id"), Condition.NOT_ALLOWED, "a resource is bound already"))
-            return True
-        return False
 
     def _extension(self, element: Element) -> None:
         self._events.append(ExtensionReceived(element))

@@ -103,17 +103,17 @@ class Stream(ABC):
         elif self.state not in ENDED:
             raise RuntimeError("no session is bound to the stream")
 
-    def close(self, condition: StreamCondition | None = None, text: str = "") -> None:
+    def close(self, condition: StreamCondition | None = None, text: str = "", detail: Element | None = None) -> None:
         """End the stream; with a condition, as an error. `StreamEnded` comes when the other side has ended it too.
 
-        Stanzas that still come in are dropped: their session is gone.
+        Stanzas that still come in are dropped: their session is gone. `detail`: an application-specific condition.
         """
         if self.state in ENDED:
             return
         if self.state is State.TLS:  # the other side waits for a handshake, not for XML
             self.state = State.CLOSED
             return
-        self._write_end(condition, text)
+        self._write_end(condition, text, detail)
         self.state = State.CLOSING
 
     def _is_answer_late(self, expected: State) -> bool:
@@ -210,12 +210,12 @@ class Stream(ABC):
         self._output.append(self._framing.opening({key: value for key, value in attributes.items() if value}))
         self._is_open = True
 
-    def _write_end(self, condition: StreamCondition | None, text: str) -> None:
+    def _write_end(self, condition: StreamCondition | None, text: str, detail: Element | None = None) -> None:
         """End tag, and what was wrong before it; an error needs an open stream, even to say that none opens (4.9.1.1)."""
         if not self._is_open:
             self._write_header(self.domain, "")
         if condition is not None:
-            self._write(stream_error(condition, text))
+            self._write(stream_error(condition, text, detail))
         self._output.append(self._framing.closing())
 
 

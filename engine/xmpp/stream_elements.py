@@ -67,9 +67,9 @@ def iq_error(request_id: str, condition: Condition, text: str = "") -> Element:
     return E("iq", CLIENT, error, type="error", id=request_id or None)
 
 
-def stream_error(condition: StreamCondition, text: str) -> Element:
-    """The last element of a stream that is cut (RFC 6120, 4.9)."""
-    return E("error", STREAMS, E(condition.value, STREAM_ERRORS), _text(STREAM_ERRORS, text))
+def stream_error(condition: StreamCondition, text: str, detail: Element | None = None) -> Element:
+    """The last element of a stream that is cut (RFC 6120, 4.9). `detail`: an application-specific condition (4.9.4)."""
+    return E("error", STREAMS, E(condition.value, STREAM_ERRORS), _text(STREAM_ERRORS, text), detail)
 
 
 def _text(namespace: str, text: str) -> Element | None:

@@ -107,7 +107,7 @@ class StanzaReceived(msgspec.Struct, frozen=True):
 
 
 class ExtensionReceived(msgspec.Struct, frozen=True):
-    """One of `StreamOptions.extensions`. Before binding the stream waits for `resumed`, `bind_refused` or `bound`."""
+    """One of `StreamOptions.extensions`. Before binding the stream waits for `resumed` or `extension_refused`."""
 
     element: Element
 

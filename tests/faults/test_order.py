@@ -17,9 +17,9 @@ class SlowDisk:
         self._permits = trio.Semaphore(0)
         archive.commit = self.commit
 
-    async def commit(self, drafts, cursors):
+    async def commit(self, drafts, notes):
         await self._permits.acquire()
-        return await self._commit(drafts, cursors)
+        return await self._commit(drafts, notes)
 
     async def lets_through(self, commits: int = 1) -> None:
         for _ in range(commits):
@@ -32,12 +32,13 @@ class Scene:
 
     def __init__(self, stage) -> None:
         self._stage = stage
-        self._disk = SlowDisk(stage._ports.archive)
 
     async def opens(self):
         self._carol = await self._stage.enter("carol")
         self.alice, self.bob = await self._stage.enter("alice"), await self._stage.enter("bob")
         await self.alice.hears_presence(self.bob.jid)
+        await self._stage.settle(self.alice)
+        self._disk = SlowDisk(self._stage._ports.archive)
         return self
 
     async def is_kept_behind_a_commit(self, act) -> None:

@@ -131,11 +131,18 @@ class House:
         self.reception = Reception(
             runtime,
             self.accounts,  # type: ignore[arg-type]
-            lambda jid, wire: runtime.start_unsupervised(EchoSession, jid, wire, self),
+            self,
             build_mux(Software()),
             limits,
             **more,
         )
+
+    def start(self, jid: Jid, wire: Any, *, is_generated: bool = False) -> Any:
+        """A session, as `gateways.reception.Sessions` has it."""
+        return self.runtime.start_unsupervised(EchoSession, jid, wire, self)
+
+    def resume(self, account: Jid, token: str, handled: int, wire: Any) -> Any:
+        raise NotImplementedError
 
     async def listen(
         self, *, direct_tls: bool = False, has_tls: bool = True, options: StreamOptions | None = None

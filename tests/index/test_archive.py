@@ -7,9 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.jid import Jid
-from engine.ports import Draft, StorageUnavailable, Stored
+from engine.messages import SessionState
+from engine.ports import Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
+from engine.presence import Presence
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
+from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, Role
 from index.memory import MemoryArchive
 from tests.index.stories import NOON, Clock, chat, says, says_to_alias, values
@@ -20,7 +23,7 @@ NOON_ID = int(NOON * 1_000_000)
 
 
 async def bodies(archive, owner, after=0, limit=100):
-    return [c.body for c in await archive.waiting(owner, after, limit)]
+    return [c.body for c in await archive.missed(Jid(owner, "new"), after, limit, has_copies=False)]
 
 
 # -- ids ---------------------------------------------------------------------------------------------------------------
@@ -28,36 +31,36 @@ async def bodies(archive, owner, after=0, limit=100):
 
 async def test_ids_are_microseconds_and_grow(archive):
     assert await archive.newest() == 0
-    stored = await archive.commit([says(A, B), says(B, A)], {})
+    stored = await archive.commit([says(A, B), says(B, A)])
     assert stored == [Stored(NOON_ID), Stored(NOON_ID + 1)]
     assert await archive.newest() == NOON_ID + 1
 
 
 async def test_ids_grow_when_the_clock_goes_back_an_hour(archive, clock):
-    (first,) = await archive.commit([says(A, B, "one")], {})
+    (first,) = await archive.commit([says(A, B, "one")])
     clock.now -= 3600
-    (second,) = await archive.commit([says(A, B, "two")], {})
+    (second,) = await archive.commit([says(A, B, "two")])
     assert second.id == first.id + 1
     clock.now = NOON + 5
-    (third,) = await archive.commit([says(A, B, "three")], {})
+    (third,) = await archive.commit([says(A, B, "three")])
     assert third.id == NOON_ID + 5_000_000
     assert await bodies(archive, B) == ["one", "two", "three"]
 
 
 async def test_a_commit_without_drafts_takes_no_id(archive, clock):
-    for cursors in ({}, {B: 1}):
-        assert await archive.commit([], cursors) == []
+    for notes in (Notes(), Notes(cursors={(B, ""): Cursor(0, 1)})):
+        assert await archive.commit([], notes) == []
     assert await archive.newest() == 0
     clock.now -= 1
-    assert await archive.commit([says(A, B)], {}) == [Stored(NOON_ID - 1_000_000)]
+    assert await archive.commit([says(A, B)]) == [Stored(NOON_ID - 1_000_000)]
 
 
 # -- duplicates --------------------------------------------------------------------------------------------------------
 
 
 async def test_a_resend_is_the_same_message(archive):
-    (first,) = await archive.commit([says(A, B, origin="o1")], {})
-    again = await archive.commit([says(A, B, "other", origin="o2"), says(f"{A}/phone", B, origin="o1")], {})
+    (first,) = await archive.commit([says(A, B, origin="o1")])
+    again = await archive.commit([says(A, B, "other", origin="o2"), says(f"{A}/phone", B, origin="o1")])
     assert [s.duplicate for s in again] == [False, True]
     assert again[1].id == first.id
     assert await bodies(archive, B) == ["hello", "other"]
@@ -65,26 +68,26 @@ async def test_a_resend_is_the_same_message(archive):
 
 
 async def test_a_resend_within_the_batch(archive):
-    stored = await archive.commit([says(A, B, origin="o"), says(A, B, origin="o"), says(A, B)], {})
+    stored = await archive.commit([says(A, B, origin="o"), says(A, B, origin="o"), says(A, B)])
     assert [s.duplicate for s in stored] == [False, True, False]
     assert stored[1].id == stored[0].id
     assert len(await bodies(archive, B)) == 2
 
 
 async def test_a_resend_of_an_old_one_twice_in_a_batch(archive):
-    (first,) = await archive.commit([says(A, B, origin="o")], {})
-    assert await archive.commit([says(A, B, origin="o")] * 2, {}) == [Stored(first.id, duplicate=True)] * 2
+    (first,) = await archive.commit([says(A, B, origin="o")])
+    assert await archive.commit([says(A, B, origin="o")] * 2) == [Stored(first.id, duplicate=True)] * 2
     assert await archive.newest() == first.id
 
 
 async def test_the_origin_id_is_the_senders_own(archive):
-    stored = await archive.commit([says(A, B, origin="o"), says(B, A, origin="o"), says(A, B), says(A, B)], {})
+    stored = await archive.commit([says(A, B, origin="o"), says(B, A, origin="o"), says(A, B), says(A, B)])
     assert not any(s.duplicate for s in stored)
 
 
 async def test_many_resends_in_a_large_batch(archive):
-    first = await archive.commit([says(A, B, origin=f"o{n}") for n in range(0, 700, 2)], {})
-    again = await archive.commit([says(A, B, origin=f"o{n}") for n in range(700)], {})
+    first = await archive.commit([says(A, B, origin=f"o{n}") for n in range(0, 700, 2)])
+    again = await archive.commit([says(A, B, origin=f"o{n}") for n in range(700)])
     assert [s.id for s in again[::2]] == [s.id for s in first]
     assert [s.duplicate for s in again] == [n % 2 == 0 for n in range(700)]
     assert len(await bodies(archive, B, limit=1000)) == 700
@@ -103,20 +106,20 @@ async def test_a_chat_comes_back_as_it_was(archive):
         stanza_id="s1",
         language="de",
     )
-    (stored,) = await archive.commit([Draft(original, (B,))], {})
-    (back,) = await archive.waiting(B, 0, 10)
+    (stored,) = await archive.commit([Draft(original, (B,))])
+    (back,) = await archive.missed(Jid(B, "new"), 0, 10, has_copies=False)
     assert values(back) == values(msgspec.structs.replace(original, id=stored.id, is_delayed=True))
 
 
 async def test_an_alias_message_comes_back_with_its_alias(archive):
-    await archive.commit([says_to_alias(f"{A}/desk", TEAM, f"{B} {C}")], {})
+    await archive.commit([says_to_alias(f"{A}/desk", TEAM, f"{B} {C}")])
     for owner in (B, C):
-        (back,) = await archive.waiting(owner, 0, 10)
+        (back,) = await archive.missed(Jid(owner, "new"), 0, 10, has_copies=False)
         assert (back.sender.full, back.to, back.via) == (f"{A}/desk", Jid(TEAM), Jid(TEAM))
 
 
 async def test_waiting_is_oldest_first_and_bounded(archive):
-    stored = await archive.commit([says(A, B, str(n)) for n in range(5)], {})
+    stored = await archive.commit([says(A, B, str(n)) for n in range(5)])
     assert await bodies(archive, B, limit=2) == ["0", "1"]
     assert await bodies(archive, B, after=stored[1].id, limit=2) == ["2", "3"]
     assert await bodies(archive, B, after=stored[4].id) == []
@@ -127,34 +130,96 @@ async def test_waiting_is_oldest_first_and_bounded(archive):
 # -- cursors -----------------------------------------------------------------------------------------------------------
 
 
-async def test_the_cursor_hides_what_was_delivered(archive):
-    one, two = await archive.commit([says(A, B, "one"), says(A, B, "two")], {})
-    await archive.commit([], {B: one.id})
-    assert await bodies(archive, B) == ["two"]
-    assert await bodies(archive, B, after=two.id) == []
-    await archive.commit([], {B: 1})  # never back
-    assert await bodies(archive, B) == ["two"]
-    await archive.commit([says(A, B, "three")], {B: two.id, C: two.id})  # in the same commit
-    assert await bodies(archive, B) == ["three"]
+async def test_each_client_has_a_cursor(archive):
+    assert await archive.cursor(B, "pidgin") == (None, 0)
+    one, two = await archive.commit([says(A, B, "one"), says(A, B, "two")])
+    await archive.commit([], Notes(cursors={(B, "pidgin"): Cursor(0, one.id)}))
+    assert await archive.cursor(B, "pidgin") == (Cursor(0, one.id), one.id)
+    assert await archive.cursor(B, "psi") == (None, one.id)
+    await archive.commit([says(A, B)], Notes(cursors={(B, "psi"): Cursor(one.id, two.id, fetches=True)}))
+    assert await archive.cursor(B, "psi") == (Cursor(one.id, two.id, fetches=True), two.id)
+    assert await archive.cursor(B, "pidgin") == (Cursor(0, one.id), two.id)
+    assert await archive.cursor(A, "pidgin") == (None, 0)
 
 
-async def test_a_cursor_of_somebody_unheard_of(archive):
-    await archive.commit([], {D: NOON_ID})
-    await archive.commit([says(A, D, "seen"), says(A, D, "new")], {})
-    assert await bodies(archive, D) == ["new"]
+async def test_a_cursor_never_moves_back_and_keeps_its_beginning(archive):
+    await archive.commit([], Notes(cursors={(D, "psi"): Cursor(3, 9, fetches=True)}))
+    await archive.commit([], Notes(cursors={(D, "psi"): Cursor(5, 7)}))
+    assert await archive.cursor(D, "psi") == (Cursor(3, 9, fetches=True), 9)
+
+
+async def test_an_account_has_only_so_many_clients(archive):
+    for number in range(CLIENTS_PER_ACCOUNT + 5):
+        await archive.commit([], Notes(cursors={(B, f"c{number:03}"): Cursor(number, number)}))
+    assert (await archive.cursor(B, "c000"))[0] is None
+    assert (await archive.cursor(B, "c004"))[0] is None
+    assert (await archive.cursor(B, "c005"))[0] == Cursor(5, 5)
+
+
+async def test_what_was_missed_with_copies_of_what_others_sent(archive):
+    await archive.commit(
+        [
+            says(f"{B}/old", C, "private"),
+            Draft(chat(f"{B}/old", C, "copied", is_copied=True), (C,)),
+            says(f"{B}/old", B, "a note to myself"),
+            says(f"{B}/new", B, "my own note"),
+            Draft(chat(f"{B}/new", C, "sent by this one", is_copied=True), (C,)),
+            says(A, f"{B}/old", "received"),
+        ]
+    )
+
+    async def missed(*, has_copies: bool) -> list[str]:
+        return [c.body for c in await archive.missed(Jid(B, "new"), 0, 10, has_copies=has_copies)]
+
+    assert await missed(has_copies=False) == ["a note to myself", "received"]
+    assert await missed(has_copies=True) == ["copied", "a note to myself", "received"]
+
+
+# -- sessions that can be resumed --------------------------------------------------------------------------------------
+
+DESK = Jid(B, "desk")
+STATE = SessionState(acked=7, acked_id=3, chats=((8, 4), (10, 6)), given=6, family="psi", has_copies=True)
+
+
+async def test_a_session_is_kept_as_it_was_last(archive):
+    assert await archive.kept_session("t") is None
+    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 5, STATE)}))
+    assert await archive.kept_session("t") == KeptSession(DESK, 5, STATE)
+    newer = msgspec.structs.replace(STATE, given=9, presence=Presence("away", "out", 3, "<c xmlns='x'/>", "n"))
+    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 6, newer)}))
+    assert await archive.kept_session("t") == KeptSession(DESK, 6, newer)
+
+
+async def test_what_is_done_is_kept_with_the_chat_and_never_moves_back(archive):
+    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 5, STATE)}))
+    await archive.commit([says(B, C)], Notes(done={"t": 9, "unheard of": 3}))
+    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 8, STATE)}, done={"t": 2}))
+    assert await archive.kept_session("t") == KeptSession(DESK, 9, STATE)
+    assert await archive.kept_session("unheard of") is None
+
+
+async def test_sessions_are_forgotten(archive, clock):
+    await archive.commit([], Notes(sessions={token: KeptSession(DESK, 0, STATE) for token in "abc"}))
+    await archive.commit([], Notes(forgotten=("a", "never there")))
+    assert await archive.kept_session("a") is None
+    clock.now += 10
+    await archive.commit([], Notes(sessions={"b": KeptSession(DESK, 0, STATE)}))
+    await archive.forget_sessions(NOON_ID + 5_000_000)
+    assert await archive.kept_session("b") is not None
+    assert await archive.kept_session("c") is None
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------
 
 
 async def test_the_ledger_of_a_message_between_two(archive):
-    (stored,) = await archive.commit([says(f"{A}/desk", f"{B}/phone")], {})
+    (stored,) = await archive.commit([says(f"{A}/desk", f"{B}/phone")])
     assert await archive.ledger(stored.id) == [Entry(A, B, Role.SENT), Entry(B, A, Role.RECEIVED)]
     assert await archive.ledger(stored.id + 1) == []
 
 
 async def test_the_ledger_of_an_alias_message(archive):
-    (stored,) = await archive.commit([says_to_alias(A, TEAM, f"{B} {C}", absent=D)], {})
+    (stored,) = await archive.commit([says_to_alias(A, TEAM, f"{B} {C}", absent=D)])
     assert await archive.ledger(stored.id) == [
         Entry(A, TEAM, Role.SENT),
         Entry(B, A, Role.RECEIVED),
@@ -166,7 +231,7 @@ async def test_the_ledger_of_an_alias_message(archive):
 
 
 async def test_a_sender_in_his_own_alias_has_only_sent(archive):
-    (stored,) = await archive.commit([says_to_alias(A, TEAM, f"{B} {A}", absent=f"{C} {B} {A}")], {})
+    (stored,) = await archive.commit([says_to_alias(A, TEAM, f"{B} {A}", absent=f"{C} {B} {A}")])
     assert await archive.ledger(stored.id) == [
         Entry(A, TEAM, Role.SENT),
         Entry(B, A, Role.RECEIVED),
@@ -176,13 +241,13 @@ async def test_a_sender_in_his_own_alias_has_only_sent(archive):
 
 
 async def test_a_message_to_oneself_has_one_entry(archive):
-    (stored,) = await archive.commit([says(f"{A}/desk", f"{A}/phone")], {})
+    (stored,) = await archive.commit([says(f"{A}/desk", f"{A}/phone")])
     assert await archive.ledger(stored.id) == [Entry(A, A, Role.SENT)]
 
 
 async def test_an_alias_of_many(archive):
     people = [f"p{n:04}@x.org" for n in range(3000)]
-    (stored,) = await archive.commit([says_to_alias(A, TEAM, " ".join(people[:2000]), " ".join(people[2000:]))], {})
+    (stored,) = await archive.commit([says_to_alias(A, TEAM, " ".join(people[:2000]), " ".join(people[2000:]))])
     ledger = await archive.ledger(stored.id)
     assert [e.owner for e in ledger] == [A, *people]
     assert [e.role for e in ledger] == [Role.SENT] + [Role.RECEIVED] * 2000 + [Role.ABSENT] * 1000
@@ -198,7 +263,7 @@ async def test_reads_go_on_beside_commits(archive):
     async def write(*, task_status):
         nonlocal told
         for number in range(60):
-            await archive.commit([says(A, B, str(2 * number)), says(A, B, str(2 * number + 1))], {})
+            await archive.commit([says(A, B, str(2 * number)), says(A, B, str(2 * number + 1))])
             told = 2 * number + 2
             if number == 0:
                 task_status.started()
@@ -222,14 +287,14 @@ async def test_commits_from_several_tasks(archive):
 
     async def write(sender):
         for _ in range(20):
-            stored.extend(await archive.commit([says(sender, B)] * 3, {}))
+            stored.extend(await archive.commit([says(sender, B)] * 3))
 
     async with trio.open_nursery() as nursery:
         for sender in (A, C, D):
             nursery.start_soon(write, sender)
     ids = [s.id for s in stored]
     assert len(set(ids)) == 180
-    assert [c.id for c in await archive.waiting(B, 0, 1000)] == sorted(ids)
+    assert [c.id for c in await archive.missed(Jid(B, "new"), 0, 1000, has_copies=False)] == sorted(ids)
     assert await archive.newest() == max(ids)
 
 
@@ -239,27 +304,27 @@ async def test_commits_from_several_tasks(archive):
 async def test_a_restart_keeps_everything_and_ids_grow(tmp_path, island, clock):
     path = tmp_path / "data" / "archive.sqlite"
     async with SqliteArchive(island, path, clock=clock) as archive:
-        one, two = await archive.commit([says(A, B, "one", origin="o"), says(A, B, "two")], {})
-        await archive.commit([], {B: one.id})
+        one, two = await archive.commit([says(A, B, "one", origin="o"), says(A, B, "two")])
+        await archive.commit([], Notes(cursors={(B, "psi"): Cursor(0, one.id)}))
     assert [p.name for p in path.parent.iterdir()] == ["archive.sqlite"]
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     clock.now -= 3600
     async with SqliteArchive(island, path, clock=clock) as archive:
         assert await archive.newest() == two.id
-        assert await bodies(archive, B) == ["two"]
-        stored = await archive.commit([says(A, B, "three"), says(A, B, "one", origin="o")], {})
+        assert await archive.cursor(B, "psi") == (Cursor(0, one.id), one.id)
+        stored = await archive.commit([says(A, B, "three"), says(A, B, "one", origin="o")])
         assert stored == [Stored(two.id + 1), Stored(one.id, duplicate=True)]
-        assert await bodies(archive, B) == ["two", "three"]
+        assert await bodies(archive, B) == ["one", "two", "three"]
         assert await archive.problems() == []
 
 
 async def test_a_draft_that_cannot_be_written_leaves_nothing_of_its_batch(tmp_path, island, clock):
     async with SqliteArchive(island, tmp_path / "archive.sqlite", clock=clock) as archive:
         with pytest.raises(UnicodeEncodeError):
-            await archive.commit([says(A, B, "fine"), says(C, D, "\ud800")], {})
+            await archive.commit([says(A, B, "fine"), says(C, D, "\ud800")])
         assert await archive.newest() == 0
         assert await bodies(archive, B) == []
-        await archive.commit([says(C, D, "fine")], {})  # its address was not remembered from the failed one
+        await archive.commit([says(C, D, "fine")])  # its address was not remembered from the failed one
         assert await bodies(archive, D) == ["fine"]
         assert await archive.problems() == []
 
@@ -268,10 +333,10 @@ async def test_more_addresses_than_the_cache_holds(tmp_path, island, clock, monk
     monkeypatch.setattr("index.archive.ADDRESSES_CACHED", 10)
     async with SqliteArchive(island, tmp_path / "archive.sqlite", clock=clock) as archive:
         for n in range(30):
-            await archive.commit([says(f"p{n}@x.org", f"p{n + 1}@x.org")], {})
+            await archive.commit([says(f"p{n}@x.org", f"p{n + 1}@x.org")])
             assert len(archive._numbers) <= 10
         for n in range(30):
-            assert len(await archive.waiting(f"p{n + 1}@x.org", 0, 10)) == 1
+            assert len(await archive.missed(Jid(f"p{n + 1}@x.org", "new"), 0, 10, has_copies=False)) == 1
         assert await archive.problems() == []
 
 
@@ -283,52 +348,56 @@ async def test_a_cancelled_commit_is_told_whole(tmp_path, island, clock):
             async with trio.open_nursery() as nursery:
 
                 async def commit():
-                    outcomes.extend(await archive.commit([says(A, B)], {}))
+                    outcomes.extend(await archive.commit([says(A, B)]))
 
                 nursery.start_soon(commit)
                 await trio.lowlevel.checkpoint()
                 await trio.lowlevel.checkpoint()
                 scope.cancel()
-        assert len(outcomes) == len(await archive.waiting(B, 0, 10)) == 1
+        assert len(outcomes) == len(await archive.missed(Jid(B, "new"), 0, 10, has_copies=False)) == 1
         with trio.CancelScope() as scope:
             scope.cancel()
-            await archive.commit([says(A, B)], {})
+            await archive.commit([says(A, B)])
         assert scope.cancelled_caught
-        assert len(await archive.waiting(B, 0, 10)) == 1
+        assert len(await archive.missed(Jid(B, "new"), 0, 10, has_copies=False)) == 1
 
 
 async def test_the_memory_twin_plays_a_failing_disk(clock):
     archive = MemoryArchive(clock)
     archive.fail_with = StorageUnavailable("disk full")
     with pytest.raises(StorageUnavailable, match="disk full"):
-        await archive.commit([says(A, B)], {B: 1})
+        await archive.commit([says(A, B)], Notes(done={"t": 1}))
     with pytest.raises(StorageUnavailable):
-        await archive.waiting(B, 0, 1)
+        await archive.missed(Jid(B, "new"), 0, 1, has_copies=False)
     archive.fail_with = None
     assert await bodies(archive, B) == []
-    assert len(await archive.commit([says(A, B)], {})) == 1
+    assert len(await archive.commit([says(A, B)])) == 1
 
 
 # -- the twins are twins -----------------------------------------------------------------------------------------------
 
 PEOPLE = st.sampled_from([A, B, C, D])
 DRAFTS = st.builds(
-    lambda sender, to, via, others, absent, body, origin: Draft(
-        chat(f"{sender}/r", to, body, origin, via=Jid(TEAM) if via else None), (to, *others), tuple(absent)
+    lambda sender, to, via, others, absent, body, origin, is_copied: Draft(
+        chat(sender, to, body, origin, via=Jid(TEAM) if via else None, is_copied=is_copied),
+        (to, *others),
+        tuple(absent),
     ),
-    PEOPLE,
+    st.sampled_from([f"{person}/{resource}" for person in (A, B, C, D) for resource in ("r", "s")]),
     PEOPLE,
     st.booleans(),
     st.lists(PEOPLE, max_size=3),
     st.lists(PEOPLE, max_size=2),
     st.text(max_size=5),
     st.sampled_from(["", "", "1", "2", "3"]),
+    st.booleans(),
 )
 AGES = st.integers(-1, 40)
+CLIENTS = st.tuples(PEOPLE, st.sampled_from(["", "psi"]))
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("commit"), st.lists(DRAFTS, max_size=6), st.dictionaries(PEOPLE, AGES, max_size=2)),
-        st.tuples(st.just("waiting"), PEOPLE, AGES, st.integers(0, 5)),
+        st.tuples(st.just("commit"), st.lists(DRAFTS, max_size=6), st.dictionaries(CLIENTS, AGES, max_size=2)),
+        st.tuples(st.just("missed"), PEOPLE, AGES, st.integers(0, 5), st.booleans()),
         st.tuples(st.just("clock"), st.floats(-3600, 3600)),
         st.tuples(st.just("restart")),
     ),
@@ -355,14 +424,16 @@ def test_the_same_steps_give_the_same_results(tmp_path_factory, steps):
                 for step in steps:
                     match step:
                         case ("commit", drafts, cursors):
-                            moved = {owner: known_id(age) for owner, age in cursors.items()}
-                            stored = await memory.commit(drafts, moved)
-                            assert await disk.commit(drafts, moved) == stored
+                            moved = {client: Cursor(0, known_id(age)) for client, age in cursors.items()}
+                            stored = await memory.commit(drafts, Notes(cursors=moved))
+                            assert await disk.commit(drafts, Notes(cursors=moved)) == stored
                             given_out += [s.id for s in stored]
-                        case ("waiting", owner, age, limit):
-                            expected = await memory.waiting(owner, known_id(age), limit)
-                            found = await disk.waiting(owner, known_id(age), limit)
+                        case ("missed", owner, age, limit, has_copies):
+                            session = Jid(owner, "r")
+                            expected = await memory.missed(session, known_id(age), limit, has_copies=has_copies)
+                            found = await disk.missed(session, known_id(age), limit, has_copies=has_copies)
                             assert [values(c) for c in found] == [values(c) for c in expected]
+                            assert await disk.cursor(owner, "psi") == await memory.cursor(owner, "psi")
                         case ("clock", seconds):
                             clock.now += seconds
                         case ("restart",):

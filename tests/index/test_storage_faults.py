@@ -12,6 +12,7 @@ import pytest
 import trio
 import trio.testing
 
+from engine.jid import Jid
 from engine.ports import StorageUnavailable
 from index import database as database_module
 from index.accounts import SqliteAccounts
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 async def disk(island, tmp_path, clock):
     async with SqliteArchive(island, tmp_path / "archive.sqlite", clock=clock) as archive:
-        await archive.commit([says(A, B, "before")], {})
+        await archive.commit([says(A, B, "before")])
         yield archive
         assert await archive.problems() == []
 
@@ -59,8 +60,8 @@ async def refused(archive, *words, draft=None):
 
 
 async def works(archive):
-    await archive.commit([says(A, B, "after")], {})
-    assert [c.body for c in await archive.waiting(B, 0, 10)] == ["before", "after"]
+    await archive.commit([says(A, B, "after")])
+    assert [c.body for c in await archive.missed(Jid(B, "new"), 0, 10, has_copies=False)] == ["before", "after"]
 
 
 async def test_locked_by_another_process(disk, other):
@@ -68,7 +69,7 @@ async def test_locked_by_another_process(disk, other):
     begun = time.monotonic()
     await refused(disk, "locked", "SQLITE_BUSY")
     assert 0.9 < time.monotonic() - begun < 2.0
-    assert [c.body for c in await disk.waiting(B, 0, 10)] == ["before"]  # reads go on
+    assert [c.body for c in await disk.missed(Jid(B, "new"), 0, 10, has_copies=False)] == ["before"]  # reads go on
     other.execute("ROLLBACK")
     await works(disk)
 
@@ -77,14 +78,14 @@ async def test_a_lock_that_is_soon_gone_is_waited_for(disk, other):
     other.execute("BEGIN IMMEDIATE")
 
     async def commit():
-        await disk.commit([says(A, B, "after")], {})
+        await disk.commit([says(A, B, "after")])
         assert not other.in_transaction
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(commit)
         await trio.testing.wait_all_tasks_blocked()
         other.execute("ROLLBACK")
-    assert len(await disk.waiting(B, 0, 10)) == 2
+    assert len(await disk.missed(Jid(B, "new"), 0, 10, has_copies=False)) == 2
 
 
 async def test_opening_while_another_process_holds_everything(disk, island, path, clock, monkeypatch):
@@ -104,7 +105,7 @@ async def test_full(disk):
     (pages,) = (await write(disk, "PRAGMA page_count"))[0]
     await write(disk, f"PRAGMA max_page_count = {pages + 2}")
     await refused(disk, "full", "SQLITE_FULL", draft=says(A, B, "x" * 100_000))
-    assert [c.body for c in await disk.waiting(B, 0, 10)] == ["before"]
+    assert [c.body for c in await disk.missed(Jid(B, "new"), 0, 10, has_copies=False)] == ["before"]
     await write(disk, f"PRAGMA max_page_count = {pages + 1000}")
     await works(disk)
 
@@ -127,7 +128,7 @@ async def test_the_file_is_gone_and_back(disk, path):
         await disk._island.run(disk._database.read, raise_io_error)
     path.rename(path.with_suffix(".away"))
     with pytest.raises(StorageUnavailable, match="unable to open"):
-        await disk.waiting(B, 0, 10)
+        await disk.missed(Jid(B, "new"), 0, 10, has_copies=False)
     assert not path.exists()
     path.with_suffix(".away").rename(path)
     await works(disk)
@@ -142,7 +143,7 @@ def raise_io_error(_):
 async def test_mistakes_of_ours_are_not_storage_troubles(disk):
     for sql, kind in (
         ("SELECT nonsense", sqlite3.OperationalError),
-        ("INSERT INTO cursor VALUES (1, NULL)", sqlite3.IntegrityError),
+        ("INSERT INTO client VALUES (1, NULL, 0, 0, 0)", sqlite3.IntegrityError),
         ("SELECT ?", sqlite3.ProgrammingError),
     ):
         with pytest.raises(kind):
@@ -171,7 +172,8 @@ async def test_a_long_check_delays_no_read_and_no_commit(disk):
 FULL_FILE = """
 import resource, sys, trio
 from pathlib import Path
-from engine.ports import StorageUnavailable
+from engine.jid import Jid
+from engine.ports import Cursor, Notes, StorageUnavailable
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
 from index.migrations import DatabaseRefused
@@ -179,15 +181,16 @@ from tests.index.stories import Clock, says
 
 async def main():
     async with Island() as island, SqliteArchive(island, Path(sys.argv[1]), clock=Clock()) as archive:
-        await archive.commit([says("a@x.org", "b@x.org", "before")], {})
+        await archive.commit([says("a@x.org", "b@x.org", "before")])
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
         try:
-            await archive.commit([says("a@x.org", "b@x.org", "x" * 300_000)], {})
+            await archive.commit([says("a@x.org", "b@x.org", "x" * 300_000)])
         except StorageUnavailable as error:
             print("refused:", error)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        await archive.commit([says("a@x.org", "b@x.org", "after")], {})
-        print([c.body for c in await archive.waiting("b@x.org", 0, 10)], await archive.problems())
+        await archive.commit([says("a@x.org", "b@x.org", "after")])
+        missed = await archive.missed(Jid("b@x.org", "new"), 0, 10, has_copies=False)
+        print([c.body for c in missed], await archive.problems())
 
 trio.run(main)
 """
@@ -220,7 +223,7 @@ from tests.index.stories import Clock, says
 async def main():
     async with Island() as island, SqliteArchive(island, Path(sys.argv[1]), clock=Clock()) as archive:
         while True:
-            for stored in await archive.commit([says("a@x.org", "b@x.org")] * 3, {}):
+            for stored in await archive.commit([says("a@x.org", "b@x.org")] * 3):
                 print(stored.id, flush=True)
 
 trio.run(main)
@@ -237,7 +240,7 @@ async def test_what_was_told_survives_a_kill(island, path, clock):
             process.send_signal(signal.SIGKILL)
             told += [int(line) for line in process.stdout if line.endswith("\n")]
         async with SqliteArchive(island, path, clock=clock) as archive:
-            there = [c.id for c in await archive.waiting(B, 0, 1_000_000)]
+            there = [c.id for c in await archive.missed(Jid(B, "new"), 0, 1_000_000, has_copies=False)]
             assert set(told) <= set(there)
             assert len(told) == len(set(told))
             assert await archive.problems() == []
@@ -258,7 +261,9 @@ async def test_what_was_told_survives_a_kill(island, path, clock):
             "PRAGMA ignore_check_constraints = 1; UPDATE entry SET role = 7 WHERE role = 2",
             "role 7",
         ),
-        ("INSERT INTO cursor VALUES (99, 1)", "cursor of number 99"),
+        ("INSERT INTO client VALUES (99, 'psi', 0, 1, 0)", "client psi of number 99"),
+        ("INSERT INTO client VALUES (1, 'psi', 2, 1, 0)", "has got up to 1, but began at 2"),
+        ("INSERT INTO session VALUES ('t', 99, 'r', 1, 1, x'80')", "session of number 99"),
         ("DELETE FROM message", f"absence of {D} from message 1700000000000001: there is no such message"),
         ("INSERT INTO absence VALUES (1700000000000001, 99)", "absence of number 99 from message 1700000000000001"),
         (
@@ -281,7 +286,7 @@ async def test_faults_in_the_archive_are_named(island, path, clock, damage, word
 async def test_damaged_pages_are_named(island, path, clock):
     """Whatever page is overwritten: opening is refused in one line, or the check finds it."""
     async with SqliteArchive(island, path, clock=clock) as archive:
-        await archive.commit([says(A, B, "x" * 500, origin=str(number)) for number in range(300)], {})
+        await archive.commit([says(A, B, "x" * 500, origin=str(number)) for number in range(300)])
     whole = path.read_bytes()
     found = []
     for page in range(1, len(whole) // 4096, 7):

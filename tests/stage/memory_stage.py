@@ -1,5 +1,6 @@
 """The stage in memory: the actors, the archive's twin, a mock clock; no sockets and no TLS, but every stanza is translated."""
 
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -9,6 +10,7 @@ import trio
 from actors.directory import REGISTRAR, Directory
 from actors.runtime import Runtime, TrioRef
 from actors.session import Session
+from actors.sessions import Sessions
 from actors.supervisor import Ports, Supervisor, tell_sender
 from engine import administration as a
 from engine import messages as m
@@ -124,6 +126,8 @@ class MemoryStage:
         self._ports = ports
         self._mux = build_mux(Software())
         self._entered = 0
+        tokens = itertools.count(1)
+        self._sessions = Sessions(runtime, directory, lambda: f"token-{next(tokens)}")
 
     async def enter(
         self,
@@ -138,8 +142,7 @@ class MemoryStage:
         self._entered += 1
         jid = Jid(f"{name}@{domain}", resource or f"r{self._entered}")
         line = MemoryLine(jid, self._mux, self._runtime)
-        owner = self._directory.find(domain)
-        line.session = self._runtime.start(Session, jid, MemoryWire(line), self._directory, owner=owner)
+        line.session = self._sessions.start(jid, MemoryWire(line))
         await line.opened.wait()
         if is_present:
             await line.player.is_present(show, priority=priority)

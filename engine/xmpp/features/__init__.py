@@ -4,7 +4,22 @@ A new one is a file with a `Feature`, and a line in `build_mux`. What it can han
 requests, events, elements beside stanzas, service discovery, stream features.
 """
 
-from engine.xmpp.features import blocking, caps, clock, contact_search, disco, ping, roster, stanza_ids, vcard, version
+from engine.xmpp.features import (
+    binding,
+    blocking,
+    caps,
+    carbons,
+    client_state,
+    clock,
+    contact_search,
+    disco,
+    ping,
+    roster,
+    stanza_ids,
+    stream_management,
+    vcard,
+    version,
+)
 from engine.xmpp.mux import Mux, Software
 from engine.xmpp.rendering import Renderer
 
@@ -18,11 +33,15 @@ def build_mux(software: Software, renderer: Renderer | None = None) -> Mux:
             roster.make(),
             blocking.make(),
             disco.make(software),
+            binding.FEATURE,
             caps.FEATURE,
+            carbons.FEATURE,
+            client_state.FEATURE,
             clock.FEATURE,
             contact_search.FEATURE,
             ping.FEATURE,
             stanza_ids.FEATURE,
+            stream_management.FEATURE,
             vcard.FEATURE,
             version.FEATURE,
         ),

@@ -11,6 +11,13 @@ CREATE TABLE client (
     PRIMARY KEY (owner, family)
 ) WITHOUT ROWID;
 
+-- Before there were clients, an account had one cursor: it is where each of its clients begins.
+INSERT INTO client (owner, family, since, delivered) SELECT owner, '', delivered, delivered FROM cursor;
+DROP TABLE cursor;
+
+-- Whether the other devices of both sides get copies of a message, or its sender asked that they do not.
+ALTER TABLE message ADD COLUMN is_copied INTEGER NOT NULL DEFAULT 1;
+
 -- Up to where the owner has read a conversation, as his clients said; his own replies say it too.
 CREATE TABLE reading (
     owner INTEGER NOT NULL REFERENCES address,

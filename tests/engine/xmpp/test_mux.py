@@ -18,11 +18,16 @@ PASSIVE = {  # advertised, but nothing that is asked for
     "http://jabber.org/protocol/caps",
     "urn:xmpp:sid:0",
 }
-UNADVERTISED = {"jabber:iq:roster"}  # RFC 6121 has no feature for what every server must do
+UNADVERTISED = {  # RFC 6120 and 6121 have no feature for what every server must do
+    "jabber:iq:roster",
+    "urn:ietf:params:xml:ns:xmpp-bind",
+    "urn:ietf:params:xml:ns:xmpp-session",
+}
 
 
 def test_every_event_of_a_session_is_rendered():
-    events = {event for event, handler in Session._handlers.items() if handler in {Session._deliver, Session._refused}}
+    given = {Session.give, Session._give_chat, Session._give_roster, Session._refused, Session._opened}
+    events = {event for event, handler in Session._handlers.items() if handler in given}
     assert events
     assert events <= MUX.events.keys()
 
@@ -60,7 +65,10 @@ def test_stream_features():
         "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://rookery.example/' "
         f"ver='{MUX.listings[Place.SERVER].capability_hash}'/>"
     )
-    assert len(MUX.offers) == 2
+    assert {(offer.name, offer.namespace) for offer in MUX.offers[2:]} == {
+        ("csi", "urn:xmpp:csi:0"),
+        ("sm", "urn:xmpp:sm:3"),
+    }
 
 
 def test_two_features_never_claim_the_same():

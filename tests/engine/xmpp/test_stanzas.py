@@ -56,6 +56,8 @@ def test_a_chat(alice):
         "<active xmlns='http://jabber.org/protocol/chatstates'/>",
         "displayed": "",
         "is_lasting": True,
+        "is_typing": False,
+        "is_copied": True,
         "via": None,
         "id": 0,
         "is_delayed": False,
@@ -264,7 +266,7 @@ def test_available(alice):
         "<delay xmlns='urn:xmpp:delay' from='example.com' stamp='2002-09-10T23:08:25Z'/></presence>"
     )
     caps = "<c xmlns='http://jabber.org/protocol/caps' node='n' ver='v'/>"
-    assert send(alice, stanza) == m.SetPresence(ALICE, Presence("away", "lunch", -5, caps))
+    assert send(alice, stanza) == m.SetPresence(ALICE, Presence("away", "lunch", -5, caps, "n"))
 
 
 def test_a_presence_says_everything_once(alice):

@@ -267,15 +267,6 @@ def test_bind_without_an_id():
     assert harness.stream.state is State.READY
 
 
-def test_the_session_of_old_clients_and_a_second_bind():
-    harness = Harness()
-    harness.bind()
-    session = b"<iq type='set' id='s1'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
-    assert harness.send(session) == b"<iq type='result' id='s1'/>"
-    assert b"<not-allowed" in harness.send(BIND)
-    assert harness.of(StanzaReceived) == []
-
-
 @pytest.mark.parametrize(
     "sender", ["", "alice@example.org", "alice@example.org/desk", "ALICE@example.org", "Alice@EXAMPLE.org/desk"]
 )
@@ -324,12 +315,14 @@ def test_an_extension_before_binding_may_take_its_place():
     harness.send(b"<resume xmlns='urn:xmpp:sm:3'/><presence/>")
     assert harness.stream.state is State.BINDING
     assert harness.of(StanzaReceived) == []
-    assert len(harness.stream.resumed(DESK)) == 1
+    assert len(harness.stream.resumed(DESK, b"<resumed/>")) == 1
     assert harness.stream.state is State.READY
     other = Harness(extensions=frozenset({resume}))
     other.log_in()
     other.send(b"<resume xmlns='urn:xmpp:sm:3'/>")
-    assert other.stream.bind_refused(Condition.ITEM_NOT_FOUND) == []
+    other.stream.data_to_send()
+    assert other.stream.extension_refused(b"<failed/>") == []
+    assert other.stream.data_to_send() == b"<failed/>"
     other.send(BIND)
     assert other.stream.state is State.READY
 
@@ -397,7 +390,8 @@ def test_late_answers_do_nothing():
         lambda stream: stream.password_checked(True),
         lambda stream: stream.refuse_login(SaslCondition.NOT_AUTHORIZED),
         lambda stream: stream.bound(DESK),
-        lambda stream: stream.resumed(DESK),
+        lambda stream: stream.resumed(DESK, b"<resumed/>"),
+        lambda stream: stream.extension_refused(b"<failed/>"),
         lambda stream: stream.bind_refused(Condition.CONFLICT),
         lambda stream: stream.tls_started(None),
     ):

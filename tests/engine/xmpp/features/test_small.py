@@ -1,6 +1,6 @@
 """The small ones: ping, version, time."""
 
-from tests.engine.xmpp.play import make_client, reply, xml
+from tests.engine.xmpp.play import error, make_client, reply, xml
 
 
 def test_ping():
@@ -24,3 +24,13 @@ def test_time():
         "<iq type='result' id='1' from='example.com' to='alice@example.com/desk'>"
         "<time xmlns='urn:xmpp:time'><tzo>+00:00</tzo><utc>2023-11-14T22:13:20.250000Z</utc></time></iq>"
     )
+
+
+def test_the_session_of_old_clients():
+    session = "<iq type='set' id='1'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
+    assert reply(make_client(), session) == xml("<iq type='result' id='1' to='alice@example.com/desk'/>")
+
+
+def test_a_second_resource_is_not_allowed():
+    bind = "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
+    assert reply(make_client(), bind) == error("iq", "not-allowed", "cancel", text="a resource is bound already")

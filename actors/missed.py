@@ -1,0 +1,159 @@
+"""What a session's client missed, and how it comes to have it: once, in order, and not if it reads the archive itself.
+
+When it begins to take chats, a session asks for what its client missed since it was here last: the archive knows how far each
+client of an account got (`engine.clients`). A client that reads the archive (XEP-0313) asks for it in its first seconds and is
+then given nothing by the server; so what was missed waits for `NEW_CLIENT_SECONDS` for a client that was never here, for
+`READER_SECONDS` for one that has read the archive before, and not at all for one that was here and did not.
+"""
+
+from typing import Final
+
+import msgspec
+
+from actors.outlet import Outlet
+from actors.post_office import PostOffice
+from actors.runtime import Timer
+from engine import delivery
+from engine import messages as m
+from engine.catch_up import CatchUp
+from engine.clients import family_of
+from engine.presence import Presence
+
+NEW_CLIENT_SECONDS: Final = 2.0
+"""A client that was never here may be about to read the archive: clients do so within a round trip or two of their login."""
+
+READER_SECONDS: Final = 5.0
+"""It read the archive the last time. If it does not this time (another program of that name), it gets what it missed."""
+
+_PATIENCE: Final = {None: NEW_CLIENT_SECONDS, True: READER_SECONDS, False: 0.0}
+"""Whether a client is known to read the archive -> how long what it missed waits for it to do so."""
+
+
+class EndPatience(msgspec.Struct, frozen=True):
+    """session -> itself: the client has had its time to read the archive."""
+
+
+class Missed:
+    """The catching up of one session.
+
+    Args:
+        office: of the session.
+        outlet: what is given goes out here.
+        is_generated: the server chose the resource.
+
+    Attributes:
+        catch_up: what was given.
+        family: of the client; None before its first presence.
+        has_copies: it asked for copies of what the account's other sessions send.
+    """
+
+    def __init__(self, office: PostOffice, outlet: Outlet, *, is_generated: bool) -> None:
+        self.catch_up = CatchUp()
+        self.family: str | None = None
+        self.has_copies = False
+        self._office = office
+        self._outlet = outlet
+        self._is_generated = is_generated
+        self._since = 0
+        self._is_new = True  # it has logged in, and nothing was decided about what it missed
+        self._is_reader = False
+        self._waiting: m.MissedFetched | None = None
+        self._patience: Timer | None = None
+
+    def begin(self, presence: Presence) -> None:
+        """The session takes chats from now on. Must be told to the user behind the presence that says so."""
+        if self.family is None:
+            resource = self._office.jid.resource
+            self.family = family_of(resource, presence.software, is_generated=self._is_generated)
+            self.catch_up.begin()
+            self._office.tell_user(m.FetchMissed(self._office.jid, self.family))
+        else:
+            self.resume()
+
+    def resume(self) -> None:
+        """Fetch what came behind what was given."""
+        self.catch_up.begin()
+        self._fetch()
+
+    def lapse(self) -> None:
+        """The session takes no chats for now."""
+        self.cancel()
+        self.catch_up.lapse()
+
+    def cancel(self) -> None:
+        """Nothing waits any more."""
+        self._waiting = None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def restore(self, given: int, family: str) -> None:
+        """Go on where a session was that is resumed."""
+        self.catch_up = CatchUp(given)
+        self.family = family or None
+        self._is_new = False
+
+    def fetched(self, page: m.MissedFetched) -> None:
+        """A page of the archive."""
+        catch_up = self.catch_up
+        if not catch_up.is_fetching:
+            return  # it takes no chats any more
+        if page.after > catch_up.given:  # where this client was the last time
+            catch_up.given = page.after
+            self._outlet.begin_behind(page.after)
+        self._since = self._since or page.after
+        seconds = _PATIENCE[page.fetches]
+        if self._is_reader and self._is_new:
+            self._skip(page)
+        elif self._is_new and page.chats and seconds:
+            self._waiting = page
+            self._patience = self._office.schedule(seconds, EndPatience())
+        else:
+            self._give(page)
+
+    def archive_is_read(self) -> None:
+        """The client asks for the history itself."""
+        is_known, self._is_reader = self._is_reader, True
+        page = self._waiting
+        self.cancel()
+        if page is not None:
+            self._skip(page)
+        elif not is_known:
+            self.note()
+
+    def end_patience(self) -> None:
+        """It did not read the archive: what it missed is given to it."""
+        page = self._waiting
+        self.cancel()
+        if page is not None:
+            self._give(page)
+
+    def note(self) -> None:
+        """Note how far this client has got for sure, so that it begins there the next time."""
+        if self.family is None or not self.catch_up.is_current:
+            return
+        delivered = self._outlet.got(self.catch_up.given)
+        if delivered >= self._since:
+            owner = self._office.jid.bare
+            self._office.tell_archiver(m.MoveCursor(owner, self.family, self._since, delivered, self._is_reader))
+
+    def _give(self, page: m.MissedFetched) -> None:
+        self._is_new = False
+        missed = [delivery.missed(chat, self._office.jid, has_copies=self.has_copies) for chat in page.chats]
+        for event in self.catch_up.finish(missed, page.up_to, is_last=page.is_last):
+            self._office.give(event, event.chat.id)
+        self.note()
+        if self.catch_up.is_fetching:
+            self._fetch()
+
+    def _skip(self, page: m.MissedFetched) -> None:
+        self._is_new = False
+        for event in self.catch_up.skip(page.up_to):
+            self._office.give(event, event.chat.id)
+        self.note()
+        if self.catch_up.is_fetching:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        jid, given = self._office.jid, self.catch_up.given
+        self._office.tell_user(m.FetchMissed(jid, None, given, self.has_copies and not self._is_new))

@@ -1,0 +1,26 @@
+"""What the parts of a session need of the world around it: whom it tells, its timers, its address."""
+
+from typing import Any, Protocol
+
+from actors.runtime import Timer
+from engine.jid import Jid
+
+
+class PostOffice(Protocol):
+    """The session, as its parts see it."""
+
+    @property
+    def jid(self) -> Jid:
+        """Full JID."""
+
+    def give(self, event: Any, archive_id: int = 0) -> None:
+        """Tell the client; `archive_id`: of a chat."""
+
+    def tell_user(self, message: Any) -> None:
+        """Tell the account."""
+
+    def tell_archiver(self, message: Any) -> bool:
+        """Tell the archiver; False: it has no room just now."""
+
+    def schedule(self, seconds: float, message: Any) -> Timer:
+        """Tell the session itself, later."""

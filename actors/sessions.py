@@ -1,0 +1,44 @@
+"""Where sessions come from: a client binds a resource, or goes on with a session that it had."""
+
+from collections.abc import Callable
+from typing import Any
+
+from actors.directory import Directory
+from actors.runtime import ActorRef, Runtime
+from actors.session import Attach, Session, token_address
+from engine.jid import Jid
+from engine.ports import Wire
+
+
+class Sessions:
+    """Starts the sessions of one process; their owner is their domain.
+
+    Args:
+        runtime: runs them.
+        directory: where they are found.
+        new_token: makes an unguessable text.
+    """
+
+    def __init__(self, runtime: Runtime, directory: Directory, new_token: Callable[[], str]) -> None:
+        self._runtime = runtime
+        self._directory = directory
+        self._new_token = new_token
+
+    def start(self, jid: Jid, wire: Wire, *, is_generated: bool = False) -> ActorRef[Any]:
+        """A new session of this full JID; `is_generated`: the server chose the resource."""
+        return self._start(jid, wire, is_generated=is_generated)
+
+    def resume(self, account: Jid, token: str, handled: int, wire: Wire) -> ActorRef[Any]:
+        """The session of this token, if it is the account's; whether it is, it says by the wire."""
+        session = self._directory.find(token_address(token))
+        if session is None:
+            return self._start(account, wire, resumes=(token, handled))
+        session.tell(Attach(account, wire, handled))
+        return session
+
+    def _start(self, jid: Jid, wire: Wire, **options: Any) -> ActorRef[Any]:
+        owner = self._directory.find(jid.domain)
+        new_token = self._new_token
+        return self._runtime.start(
+            Session, jid, wire, self._runtime, self._directory, new_token=new_token, owner=owner, **options
+        )

@@ -1,0 +1,173 @@
+"""How far both sides of a session are (XEP-0198): what its client's stanzas came to, and what it has got of ours.
+
+**In.** `engine.intake` says what may be acknowledged. The client is answered at once with what is done, and once more when what
+it had sent by then is done.
+
+**Out.** The client is asked for an acknowledgement when some events are under way, or a second after the last one.
+
+**Kept.** What a client needs to go on after a kill of the server is written by the archiver. One write is under way at a time;
+what comes meanwhile is in the next one. What the outlet holds goes out when the write that has it is on disk.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from actors.outlet import Outlet
+from actors.post_office import PostOffice
+from actors.runtime import Timer
+from engine import messages as m
+from engine.intake import Intake
+from engine.outbox import WRAP, AckedTooMuch
+
+ACK_SECONDS: Final = 1.0
+"""After an event, if no more came, the client is asked how far it is."""
+
+RETRY_SECONDS: Final = 1.0
+"""Until a state that the archiver had no room for is told again."""
+
+
+class AskForAck(msgspec.Struct, frozen=True):
+    """session -> itself: how far is the client?"""
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """session -> itself: try again to keep the state."""
+
+
+class Tally:
+    """The counts of one session that counts.
+
+    Args:
+        office: of the session.
+        outlet: whose outbox this is.
+        token: of a session that can be resumed; empty: it cannot.
+        state: what is to be kept, as of now.
+        intake: of a session that is resumed.
+    """
+
+    def __init__(
+        self,
+        office: PostOffice,
+        outlet: Outlet,
+        token: str,
+        state: Callable[[], m.SessionState],
+        intake: Intake | None = None,
+    ) -> None:
+        self.intake = intake or Intake(is_resumable=bool(token))
+        self._office = office
+        self._outlet = outlet
+        self._token = token
+        self._state = state
+        self._timer: Timer | None = None
+        self._is_asked = False
+        self._is_wanted_whole = False
+        self._keeping: int | None = None  # number of the last stanza in what is being written
+        self._is_keep_due = False
+
+    def close(self) -> None:
+        """The client is gone: it is not asked for anything."""
+        self._is_asked = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def requested(self) -> None:
+        """The client asks how far we are."""
+        intake = self.intake
+        self._outlet.tell(m.Acked(intake.handled % WRAP))
+        intake.is_owed = intake.handled < intake.received
+        self._keep_what_is_wanted()
+
+    def settled(self, event: m.ChatSettled) -> None:
+        """A chat of the client is done."""
+        self.intake.settle(event.number, is_on_disk=event.is_on_disk and bool(self._token))
+        self._answer()
+
+    @property
+    def is_settled(self) -> bool:
+        """Everything that came is done, and may be acknowledged."""
+        return self.intake.handled == self.intake.received
+
+    def want_settled(self) -> None:
+        """See to it that `is_settled` comes true."""
+        self._is_wanted_whole = True
+        self._keep_what_is_wanted()
+
+    def _answer(self) -> None:
+        intake = self.intake
+        if intake.is_owed and self.is_settled:
+            intake.is_owed = False
+            self._outlet.tell(m.Acked(intake.handled % WRAP))
+        if self.is_settled:
+            self._is_wanted_whole = False
+        self._keep_what_is_wanted()
+
+    def _keep_what_is_wanted(self) -> None:
+        intake = self.intake
+        if self._token and (intake.is_owed or self._is_wanted_whole) and intake.kept < intake.done:
+            self.keep()
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    def acked(self, handled: int) -> bool:
+        """The client has got so much; whether that are chats that were not acknowledged before."""
+        self._is_asked = False
+        outbox = self._outlet.outbox
+        if outbox is None:
+            return False
+        before = outbox.acked_id
+        try:
+            outbox.acknowledge(handled)
+        except AckedTooMuch:
+            self._outlet.tell(m.AckedTooMuch(handled, outbox.sent % WRAP))
+        return outbox.acked_id > before
+
+    def look(self) -> None:
+        """Something was given: is it time to ask for an acknowledgement?"""
+        if self._is_asked or self._outlet.wire is None:
+            return
+        if self._outlet.wants_ack:
+            self.ask()
+        elif self._timer is None:
+            self._timer = self._office.schedule(ACK_SECONDS, AskForAck())
+
+    def ask(self) -> None:
+        """Ask, if anything is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._outlet.wire is not None and self._outlet.outbox and not self._is_asked:
+            self._is_asked = True
+            self._outlet.tell(m.RequestAck())
+
+    # -- kept ----------------------------------------------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Have the state of the session written."""
+        outbox = self._outlet.outbox
+        if not self._token or outbox is None:
+            return
+        if self._keeping is not None:
+            self._is_keep_due = True
+            return
+        self._keeping = outbox.sent
+        if not self._office.tell_archiver(
+            m.KeepSession(self._token, self._office.jid, self.intake.done, self._state())
+        ):
+            self._keeping = None
+            self._office.schedule(RETRY_SECONDS, Keep())
+
+    def kept(self, event: m.SessionKept) -> None:
+        """It was written, or could not be; then the client's copy is newer than ours for a while."""
+        number, self._keeping = self._keeping, None
+        is_due, self._is_keep_due = self._is_keep_due, False
+        self.intake.keep(event.done)
+        if number is not None:
+            self._outlet.release(number, is_all=not is_due)
+        if is_due:
+            self.keep()
+        self._answer()

@@ -1,0 +1,119 @@
+"""What a client was told and has not acknowledged yet (XEP-0198, 4 and 5; the web socket counts its events the same way).
+
+Each stanza has a number; the client says now and then up to which it has got them. What it has not got can be told again on
+another connection, in the same order, under the numbers that follow the one the client names. Events are kept, not bytes: an
+event of several stanzas that was got in part is told again as a whole.
+
+Numbers here grow without an end; on the wire they wrap at 2**32 (XEP-0198, 4).
+
+**Limit**: `UNACKED_EVENTS`. A client that reads on and never acknowledges has its oldest events forgotten; then `is_whole` is
+false and its session cannot be resumed. Chats are in the archive anyway.
+"""
+
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+
+from engine.messages import SessionState
+
+WRAP: Final = 1 << 32
+
+UNACKED_EVENTS: Final = 2_000
+"""At some 100 bytes each: events are shared between sessions. Clients acknowledge some ten at a time."""
+
+
+class AckedTooMuch(ValueError):  # noqa: N818 -- what the client did
+    """The client acknowledges what it was never sent."""
+
+
+class Unacked(msgspec.Struct, frozen=True):
+    """One event on its way. `number`: of its last stanza. `archive_id`: of the chat that it is; 0: it is none."""
+
+    number: int
+    archive_id: int
+    event: Any
+
+
+class Outbox:
+    """The numbered events of one session.
+
+    Args:
+        acked: the number that the client has got already.
+        acked_id: the archive id of the newest chat that it has got.
+
+    Attributes:
+        sent: number of the last stanza.
+        acked: number of the last stanza that the client has got.
+        acked_id: everything given up to this archive id has been got.
+        is_whole: nothing that is not acknowledged was forgotten.
+    """
+
+    def __init__(self, acked: int = 0, acked_id: int = 0) -> None:
+        self.sent = self.acked = acked
+        self.acked_id = acked_id
+        self.is_whole = True
+        self._unacked: deque[Unacked] = deque()
+
+    def __len__(self) -> int:
+        return len(self._unacked)
+
+    def add(self, event: Any, count: int, archive_id: int = 0) -> int:
+        """One more event of so many stanzas; the number of its last."""
+        self.sent += count
+        self._unacked.append(Unacked(self.sent, archive_id, event))
+        if len(self._unacked) > UNACKED_EVENTS:
+            self._unacked.popleft()
+            self.is_whole = False
+        return self.sent
+
+    def acknowledge(self, handled: int) -> None:
+        """The client has got everything up to this number, which may have wrapped.
+
+        Raises:
+            AckedTooMuch: it was not sent so much.
+        """
+        number = unwrap(handled, self.acked)
+        if number > self.sent:
+            raise AckedTooMuch(f"{handled} of {self.sent % WRAP} stanzas acknowledged")
+        self.acked = number
+        unacked = self._unacked
+        while unacked and unacked[0].number <= number:
+            self.acked_id = max(self.acked_id, unacked.popleft().archive_id)
+
+    def resume(self, handled: int) -> list[Any]:
+        """The client goes on behind this number: what it has not got, to be added again.
+
+        Raises:
+            AckedTooMuch: it was not sent so much.
+        """
+        self.acknowledge(handled)
+        events = [entry.event for entry in self._unacked]
+        self._unacked.clear()
+        self.sent = self.acked
+        return events
+
+    def chats(self) -> tuple[tuple[int, int], ...]:
+        """Number and archive id of each chat that was not acknowledged."""
+        return tuple((entry.number, entry.archive_id) for entry in self._unacked if entry.archive_id)
+
+
+def got_by(state: SessionState, handled: int) -> tuple[int, int] | None:
+    """What a client has got of a session that is known from its kept state only.
+
+    Returns:
+        The number that is `handled` on the wire, and the archive id up to which the client has got everything. None: it has
+        told more before.
+    """
+    number = unwrap(handled, state.acked)
+    if number - state.acked >= WRAP // 2:
+        return None
+    missing = [archive_id for its_number, archive_id in state.chats if its_number > number]
+    if not missing:
+        return number, state.given
+    return number, max((i for its_number, i in state.chats if its_number <= number), default=state.acked_id)
+
+
+def unwrap(wrapped: int, base: int) -> int:
+    """The number, not below `base`, that this is on the wire."""
+    return base + (wrapped - base) % WRAP
