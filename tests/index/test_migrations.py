@@ -76,7 +76,7 @@ async def test_who_was_absent_stays_so(island, tmp_path, clock):
 
     def fill(connection):
         connection.executemany("INSERT INTO address VALUES (?, ?)", enumerate("abcd", 1))
-        row = (7, 1, "r", 4, "", 4, "chat", "", "", "", "hello", "<body>hello</body>")
+        row = (7, 1, "r", 4, "", 4, "chat", "", "", "", "hello", "<body>hello</body>", 1)
         connection.execute(f"INSERT INTO message VALUES ({', '.join('?' * len(row))})", row)
         connection.executemany("INSERT INTO entry VALUES (?, 7, ?, ?)", [(1, 4, 1), (2, 1, 2), (3, 1, 3)])
 

@@ -13,7 +13,7 @@ import trio
 import trio.testing
 
 from engine.jid import Jid
-from engine.ports import StorageUnavailable
+from engine.ports import Cursor, Notes, StorageUnavailable
 from index import database as database_module
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
@@ -52,7 +52,7 @@ async def write(archive, sql):
 
 async def refused(archive, *words, draft=None):
     with pytest.raises(StorageUnavailable) as caught:
-        await archive.commit([draft or says(A, B, "refused")], {B: int(NOON * 2e6)})
+        await archive.commit([draft or says(A, B, "refused")], Notes(cursors={(B, ""): Cursor(0, int(NOON * 2e6))}))
     text = str(caught.value)
     assert "\n" not in text
     for word in ("archive.sqlite", *words):
@@ -274,7 +274,8 @@ async def test_what_was_told_survives_a_kill(island, path, clock):
 )
 async def test_faults_in_the_archive_are_named(island, path, clock, damage, words):
     async with SqliteArchive(island, path, clock=clock) as archive:
-        await archive.commit([says(A, B), says_to_alias(A, "team@x.org", f"{B} {C}", D)], {B: 1})
+        drafts = [says(A, B), says_to_alias(A, "team@x.org", f"{B} {C}", D)]
+        await archive.commit(drafts, Notes(cursors={(B, ""): Cursor(0, 1)}))
         other = sqlite3.connect(path)
         other.executescript(damage)
         other.close()

@@ -21,15 +21,15 @@ from engine.jid import Jid
 from engine.limits import Limits
 from engine.ports import Burst, StorageUnavailable
 from engine.xmpp.client import XmppClient
-from engine.xmpp.features import build_mux
+from engine.xmpp.features import build_mux, stream_management
 from engine.xmpp.mux import Mux, Reply, Software
 from engine.xmpp.parser import Closing, Opening, Parser
-from engine.xmpp.xml import Element
+from engine.xmpp.xml import CLIENT, Element
 from index.history_tail import MemoryHistorySearch
 from index.ledger import Role
 from index.memory import MemoryAccounts, MemoryArchive
 from index.memory_search import MemoryContacts
-from tests.stage.player import Player
+from tests.stage.player import SM, Player
 from tests.stage.stage import CAST, DOMAIN
 
 OPENING = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
@@ -39,47 +39,78 @@ ERROR = "<stream:error><{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream
 class MemoryLine:
     """Both ends of a connection without a network: the player's line, and the session's wire."""
 
-    def __init__(self, jid: Jid, mux: Mux, runtime: Runtime) -> None:
-        self.player = Player(jid.full, self)
+    def __init__(self, jid: Jid, mux: Mux, runtime: Runtime, player: Player | None = None) -> None:
+        self.player = player or Player(jid.full, self)
         self.opened = trio.Event()
-        self.session: TrioRef[Session]
+        self.session: TrioRef[Session] | None = None
+        self._mux = mux
         self._client = XmppClient(jid, mux)
         self._runtime = runtime
         self._parser = Parser(262_144)
         self._parser.receive(OPENING)
         assert isinstance(self._parser.next_item(), Opening)
         self._is_closed = False
+        self._received: int | None = None  # stanzas, since they are counted
 
     # -- the player's line ---------------------------------------------------------------------------------------------
 
     async def send(self, data: bytes) -> None:
-        self._parser.receive(data)
-        while (item := self._parser.next_item()) is not None:
-            if isinstance(item, Closing):
-                self._disconnect()
-            elif isinstance(item, Element):
-                for outcome in self._client.receive(item, trio.current_time()):
-                    if isinstance(outcome, Reply):
-                        self.player.hear(outcome.data)
-                    else:
-                        self.session.tell(outcome)
-        self._runtime.drain()
+        with self._runtime.batch():
+            self._parser.receive(data)
+            while (item := self._parser.next_item()) is not None:
+                if isinstance(item, Closing):
+                    self._disconnect(is_goodbye=True)
+                elif isinstance(item, Element):
+                    self._handle(item)
+            if self._received is not None:
+                self._tell(m.StanzasReceived(self._received))
+
+    def _handle(self, item: Element) -> None:
+        if (item.namespace, item.name) == stream_management.ENABLE and self._received is None:
+            self._received = 0
+        elif self._received is not None:
+            self._received += item.namespace == CLIENT
+            self._tell(m.StanzasReceived(self._received))
+        for outcome in self._client.receive(item, trio.current_time()):
+            if isinstance(outcome, Reply) and item.namespace == CLIENT and self._received is not None:
+                self._tell(m.Answer(outcome.data))
+            elif isinstance(outcome, Reply):
+                self.player.hear(outcome.data)
+            elif isinstance(outcome, m.SendChat):
+                self._tell(m.SendChat(outcome.chat, self._received or 0))
+            else:
+                self._tell(outcome)
 
     async def close(self) -> None:
         self._disconnect()
+        self.player.hear_end()
         await trio.lowlevel.checkpoint()
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, *, is_goodbye: bool = False) -> None:
         if not self._is_closed:
             self._is_closed = True
-            self.session.tell(m.Disconnect())
+            self._tell(m.Disconnect(is_goodbye))
+
+    def _tell(self, message: object) -> None:
+        if self.session is not None and self.session.is_alive():
+            self.session.tell(message)
 
     # -- the session's wire --------------------------------------------------------------------------------------------
 
     def deliver(self, event: msgspec.Struct) -> None:
         if isinstance(event, m.SessionOpened):
             self.opened.set()
-        elif not self._is_closed:
+        elif isinstance(event, m.SessionResumed):
+            self._client = XmppClient(event.session, self._mux)
+            self._received = event.handled
+            self._hear(stream_management.resumed(event))
+        elif isinstance(event, m.ResumeRefused):
+            self.session = None
+            self._hear(stream_management.failed(event.condition))
+        elif isinstance(event, m.AckedTooMuch):
+            self.close_stream(StreamCondition.UNDEFINED_CONDITION)
+            self._tell(m.Disconnect(is_goodbye=True))
+        else:
             burst = self.render(event)
             if burst is not None:
                 self.write(burst)
@@ -88,14 +119,18 @@ class MemoryLine:
         return self._client.render(event)
 
     def write(self, burst: Burst) -> None:
-        if not self._is_closed:
-            self.player.hear(burst.data)
+        self._hear(burst.data)
+
+    def _hear(self, data: bytes) -> None:
+        if not self._is_closed and self.player.line is self:
+            self.player.hear(data)
 
     def close_stream(self, condition: StreamCondition | None) -> None:
-        self._is_closed = True
-        if condition is not None:
+        is_current, self._is_closed = not self._is_closed and self.player.line is self, True
+        if condition is not None and is_current:
             self.player.hear(ERROR.format(condition.value).encode())
-        self.player.hear_end()
+        if is_current:
+            self.player.hear_end()
 
 
 class MemoryWire:
@@ -147,6 +182,15 @@ class MemoryStage:
         if is_present:
             await line.player.is_present(show, priority=priority)
         return line.player
+
+    async def resume(self, player: Player, handled: int | None = None) -> Element:
+        account = Jid.parse(player.bare)
+        line = MemoryLine(account, self._mux, self._runtime, player)
+        player.begin_anew(line)
+        h = player.handled if handled is None else handled
+        with self._runtime.batch():
+            line.session = self._sessions.resume(account, player.token, h, MemoryWire(line))
+        return await player.hears(lambda e: e.tag in {f"{SM}resumed", f"{SM}failed"}, "whether it may go on")
 
     async def settle(self, player: Player) -> None:
         for _ in range(3):  # a tick of presence may follow what is settled

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 import trio
 
 C = "{jabber:client}"
+SM = "{urn:xmpp:sm:3}"
 PATIENCE_SECONDS = 10.0
 
 
@@ -33,6 +34,10 @@ class Player:
         self.is_cut = False
         self._arrived = trio.Event()
         self._requests = 0
+        self.token = ""
+        self.handled = 0  # stanzas heard since the session counts
+        self.sent = 0  # and said
+        self._is_counting = False
         self._parser = XMLPullParser(["start", "end"])
         self._parser.feed(b"<stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>")
         self._depth = 0
@@ -45,8 +50,21 @@ class Player:
         for event, element in self._parser.read_events():
             self._depth += 1 if event == "start" else -1
             if event == "end" and self._depth == 1:
-                self.heard.append(element)
+                self._take(element)
         self._wake()
+
+    def _take(self, element: Element) -> None:
+        self.heard.append(element)
+        if element.tag == f"{SM}enabled":
+            self.token, self._is_counting = element.get("id", ""), True
+        elif self._is_counting and element.tag.startswith(C):
+            self.handled += 1
+
+    def begin_anew(self, line: Line) -> None:
+        """Go on over another connection; what was heard stays heard."""
+        self.line, self.is_cut, self._depth = line, False, 0
+        self._parser = XMLPullParser(["start", "end"])
+        self._parser.feed(b"<stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>")
 
     def hear_end(self) -> None:
         """The server closed the connection."""
@@ -123,6 +141,7 @@ class Player:
 
     async def sends(self, stanza: str) -> None:
         """A stanza, as text."""
+        self.sent += self._is_counting and stanza.startswith(("<message", "<presence", "<iq"))
         await self.line.send(stanza.encode())
 
     async def says(self, to: str, body: str, kind: str = "chat", inner: str = "", stanza_id: str = "") -> None:
@@ -154,6 +173,31 @@ class Player:
             lambda e: e.tag == f"{C}iq" and e.get("id") == request and e.get("type") in {"result", "error"},
             f"the answer to {payload}",
         )
+
+    # -- counting (XEP-0198) -------------------------------------------------------------------------------------------
+
+    async def counts(self, *, resume: bool = True) -> None:
+        """From now on stanzas are counted, and the session can be resumed."""
+        wish = "resume='true'" if resume else ""
+        await self.sends(f"<enable xmlns='urn:xmpp:sm:3' {wish}/>")
+        await self.hears_nonza("enabled")
+
+    async def hears_nonza(self, name: str) -> Element:
+        """An element of stream management."""
+        return await self.hears(lambda e: e.tag == f"{SM}{name}", f"<{name}/>")
+
+    async def acknowledges(self) -> None:
+        """Tell the server how much was heard."""
+        await self.sends(f"<a xmlns='urn:xmpp:sm:3' h='{self.handled}'/>")
+
+    async def asks_how_far(self) -> int:
+        """What the server says at once."""
+        await self.sends("<r xmlns='urn:xmpp:sm:3'/>")
+        return await self.hears_how_far()
+
+    async def hears_how_far(self) -> int:
+        """How many stanzas the server has done."""
+        return int((await self.hears_nonza("a")).get("h", ""))
 
     async def leaves(self) -> None:
         """Goodbye, in order."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from sqlite3 import connect
-from xml.etree.ElementTree import XMLPullParser
+from xml.etree.ElementTree import Element, XMLPullParser
 
 import msgspec
 import trio
@@ -18,7 +18,7 @@ from engine import administration as a
 from engine.contacts import ContactKind
 from engine.xmpp.scram import make_verifiers
 from gateways.control import Caller
-from tests.stage.player import PATIENCE_SECONDS, Player
+from tests.stage.player import PATIENCE_SECONDS, SM, Player
 from tests.stage.stage import CAST, DOMAIN, PASSWORD
 
 CONFIGURATION = """
@@ -87,7 +87,8 @@ class SocketLine:
                     await self.close()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        player.hear_end()
+        if player.line is self:
+            player.hear_end()
 
 
 class SocketStage:
@@ -114,6 +115,25 @@ class SocketStage:
     ) -> Player:
         self._entered += 1
         resource = resource or f"r{self._entered}"
+        line = await self._log_in(name, domain)
+        player = Player(f"{name}@{domain}/{resource}", line)
+        self._nursery.start_soon(line.listen, player)
+        await player.sends(BIND.format(resource))
+        await player.hears(lambda e: e.get("id") == "bind" and e.get("type") == "result", "its resource")
+        if is_present:
+            await player.is_present(show, priority=priority)
+        return player
+
+    async def resume(self, player: Player, handled: int | None = None) -> Element:
+        name, _, domain = player.bare.partition("@")
+        line = await self._log_in(name, domain)
+        player.begin_anew(line)
+        self._nursery.start_soon(line.listen, player)
+        h = player.handled if handled is None else handled
+        await player.sends(f"<resume xmlns='urn:xmpp:sm:3' previd='{player.token}' h='{h}'/>")
+        return await player.hears(lambda e: e.tag in {f"{SM}resumed", f"{SM}failed"}, "whether it may go on")
+
+    async def _log_in(self, name: str, domain: str) -> SocketLine:
         opening = OPENING.format(domain)
         is_direct = self._entered % 2 == 0  # both kinds of listener get their share
         tcp = await trio.open_tcp_stream("127.0.0.1", self._ports["xmpps" if is_direct else "xmpp"])
@@ -128,13 +148,7 @@ class SocketStage:
         await line.say_until(opening, "features")
         await line.say_until(PLAIN.format(token), "success")
         await line.say_until(opening, "features")
-        player = Player(f"{name}@{domain}/{resource}", line)
-        self._nursery.start_soon(line.listen, player)
-        await player.sends(BIND.format(resource))
-        await player.hears(lambda e: e.get("id") == "bind" and e.get("type") == "result", "its resource")
-        if is_present:
-            await player.is_present(show, priority=priority)
-        return player
+        return line
 
     async def settle(self, player: Player) -> None:
         # What a message to oneself overtakes nothing of: the archive, and the own session's queue.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
+from xml.etree.ElementTree import Element
 
 from engine.contacts import Contact, ContactKind
 from tests.stage.player import Player
@@ -40,6 +41,12 @@ class Stage(Protocol):
         priority: int = 0,
     ) -> Player:
         """A client of this account logs in and, unless told otherwise, says that it is available."""
+
+    async def resume(self, player: Player, handled: int | None = None) -> Element:
+        """The player's client comes back over another connection; the answer, ``<resumed/>`` or ``<failed/>``.
+
+        `handled`: so many stanzas it says it has got; None: as many as it heard.
+        """
 
     async def settle(self, player: Player) -> None:
         """Wait until everything that was sent so far has reached this player, if it reaches it at all."""
