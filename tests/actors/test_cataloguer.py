@@ -63,7 +63,7 @@ def start(runtime, archive, index):
 
         def say(*bodies):
             for body in bodies:
-                directory.tell(ARCHIVER, m.ArchiveChat(says(A, B, body).chat, (B,)))
+                directory.tell(ARCHIVER, m.ArchiveChat(m.SendChat(says(A, B, body).chat), (B,)))
 
         return say
 
@@ -103,7 +103,7 @@ async def test_what_is_new_goes_to_disk_once_in_a_while(start, index):
 
 
 async def test_an_index_that_is_behind_catches_up(start, archive, index):
-    await archive.commit([says(A, B, f"number {n}") for n in range(3 * PAGE + 10)], {})
+    await archive.commit([says(A, B, f"number {n}") for n in range(3 * PAGE + 10)])
     await start()
     await trio.sleep(0.5)
     assert await found(index, "number") == 3 * PAGE + 10

@@ -38,7 +38,7 @@ async def test_an_index_that_is_about_to_come_up_is_none(stores, autojump_clock,
 async def test_messages_that_are_missing_in_the_index(stores, autojump_clock):
     await upkeep.reindex(stores)
     one, two = await stores.archive.commit(
-        [says("ann@a.example", "bob@a.example"), says("bob@a.example", "ann@a.example")], {}
+        [says("ann@a.example", "bob@a.example"), says("bob@a.example", "ann@a.example")]
     )
     assert await upkeep.verify(stores) == [], "an index may be behind"
     await stores.history.add([Indexed(one.id, "", ()), *await stores.texts.since(one.id, 1)], 0)

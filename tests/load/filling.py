@@ -9,7 +9,7 @@ import trio
 
 from engine.jid import Jid
 from engine.messages import Chat
-from engine.ports import Draft
+from engine.ports import Cursor, Draft, Notes
 from engine.xmpp.xml import CLIENT, E, render
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
@@ -27,8 +27,9 @@ async def _fill(file: Path, members: Sequence[str], messages: int) -> None:
     drafts = _conversations(members, messages)
     async with Island() as island, SqliteArchive(island, file, clock=time.time) as archive:
         while batch := list(islice(drafts, BATCH)):
-            stored = await archive.commit(batch, {})
-            await archive.commit([], dict.fromkeys(members, stored[-1].id))
+            stored = await archive.commit(batch)
+            delivered = Cursor(stored[-1].id, stored[-1].id)
+            await archive.commit([], Notes({(member, ""): delivered for member in members}))
 
 
 def _conversations(members: Sequence[str], messages: int) -> Iterator[Draft]:
