@@ -17,8 +17,8 @@ INTO_MESSAGE: Final = (
 """For `row_of`."""
 
 CHAT_COLUMNS: Final = (
-    "message.id, sender.jid, sender_resource, target.jid, target_resource, via.jid, kind,"
-    " stanza_id, origin_id, language, body, payload, is_copied"
+    "message.id, sender.jid, sender_resource, target.jid, target_resource, via.jid, kind, is_copied,"
+    " stanza_id, origin_id, language, body, payload"
 )
 """For `chat_of`."""
 
@@ -52,8 +52,8 @@ def row_of(chat: Chat, message_id: int, number: Mapping[str, int]) -> tuple[Any,
 
 def chat_of(row: Any) -> Chat:
     """A row of `CHAT_COLUMNS` as a chat."""
-    message_id, sender, sender_resource, target, target_resource, via, kind, *texts = row
-    stanza_id, origin_id, language, body, payload, is_copied = texts
+    message_id, sender, sender_resource, target, target_resource, via, kind, is_copied, *texts = row
+    stanza_id, origin_id, language, body, payload = texts
     return Chat(
         sender=Jid(sender, sender_resource),
         to=Jid(target, target_resource),

@@ -7,7 +7,7 @@ from actors.historian import Historian
 from engine import messages as m
 from engine.jid import Jid
 from engine.limits import WAITING_PAGE
-from engine.ports import Cursor, KeptSession, Notes
+from engine.ports import NOTHING, Cursor, KeptSession, Notes
 from index.memory import MemoryArchive
 from tests.actors.recorder import Recorder
 from tests.index.stories import NOON, says
@@ -23,7 +23,7 @@ async def answers(runtime):
     directory.bind(DESK.full, runtime.start(Recorder, log))
     historian = runtime.start(Historian, archive, runtime, directory)
 
-    async def ask(missed: int, committed: int, notes: Notes = Notes(), family=None) -> list[m.MissedFetched]:
+    async def ask(missed: int, committed: int, notes: Notes = NOTHING, family=None) -> list[m.MissedFetched]:
         stored = await archive.commit([says(ANN, BEN, str(number)) for number in range(missed)], notes)
         up_to = stored[committed - 1].id if committed else 0
         historian.tell(m.FetchMissed(DESK, family, up_to=up_to))
