@@ -8,21 +8,38 @@ import pytest
 
 from tests.interop.server import Server, found
 
-PACKAGES = {"tmux": "tmux", "profanity": "profanity", "finch": "finch"}
+TERMINAL_PACKAGES = {"tmux": "tmux", "profanity": "profanity", "finch": "finch"}
 """Program -> Debian package."""
+
+DESKTOP_PACKAGES = {"Xvfb": "xvfb", "gajim": "gajim", "dbus-daemon": "dbus-daemon", "gdbus": "libglib2.0-bin"}
+
+INSTALL_SECONDS = 300.0
 
 
 @pytest.fixture(scope="session")
 def programs():
-    """The clients are there; what is missing is installed. A test that cannot have its client fails, it is not skipped."""
-    missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    """The clients for terminals are there."""
+    _install(TERMINAL_PACKAGES)
+
+
+@pytest.fixture(scope="session")
+def desktop_programs():
+    """The clients with windows are there, and what makes windows."""
+    _install(DESKTOP_PACKAGES)
+
+
+def _install(packages):
+    """What is missing is installed. A test that cannot have its client fails, it is not skipped."""
+    missing = [package for program, package in packages.items() if shutil.which(program) is None]
     if not missing:
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     steps = (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *missing])
     for step in steps:
         try:
-            done = subprocess.run(step, env=environment, capture_output=True, text=True, timeout=110, check=False)
+            done = subprocess.run(
+                step, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {error}", pytrace=False)
         if done.returncode:

@@ -75,11 +75,18 @@ class Person:
     def __enter__(self) -> Self:
         self._thread.start()
         self.do(self._connect)
-        self._wait(lambda: self.is_logged_in or self.is_refused, "an answer to the login")
+        try:
+            self._wait(lambda: self.is_logged_in or self.is_refused, "an answer to the login")
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.do(self.client.disconnect)
+        self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()

@@ -1,0 +1,94 @@
+"""A cable between a client and the server that a test can cut: a TCP relay on loopback, in a thread of its own.
+
+`Cable.cut` resets every connection on both sides at once, as when a phone leaves its network: neither side can say goodbye.
+"""
+
+import contextlib
+import selectors
+import socket
+import struct
+import threading
+from typing import Self
+
+RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
+"""SO_LINGER for no seconds: closing is a reset."""
+
+PIECE = 65_536
+
+
+class Cable:
+    """Relays to a port; use it in a ``with``.
+
+    Args:
+        to: the server's port on loopback.
+
+    Attributes:
+        port: where clients connect.
+        connections: how many there have been.
+    """
+
+    def __init__(self, to: int) -> None:
+        self._to = to
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self._selector = selectors.DefaultSelector()
+        self._peers: dict[socket.socket, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._wakes, self._woken = socket.socketpair()
+        self._thread = threading.Thread(target=self._relay, name=f"cable to {to}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wakes.close()
+        self._thread.join()
+        self.cut()
+        for one in (self._listener, self._woken):
+            one.close()
+        self._selector.close()
+
+    def cut(self) -> None:
+        """Reset every connection; new ones are relayed as before."""
+        with self._lock:
+            for end in list(self._peers):
+                self._drop(end)
+
+    def _drop(self, end: socket.socket) -> None:
+        if self._peers.pop(end, None) is not None:
+            self._selector.unregister(end)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
+            end.close()
+
+    def _relay(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._woken:
+                    return
+                with self._lock:
+                    if key.fileobj is self._listener:
+                        self._accept()
+                    elif key.fileobj in self._peers:  # it may have been cut meanwhile
+                        self._pass_on(key.fileobj)
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket.create_connection(("127.0.0.1", self._to))
+        self.connections += 1
+        self._peers |= {client: server, server: client}
+        for end in (client, server):
+            self._selector.register(end, selectors.EVENT_READ)
+
+    def _pass_on(self, end: socket.socket) -> None:
+        peer = self._peers[end]
+        with contextlib.suppress(OSError):
+            if data := end.recv(PIECE):
+                peer.sendall(data)
+                return
+        self._drop(end)
+        with contextlib.suppress(OSError):
+            peer.shutdown(socket.SHUT_WR)

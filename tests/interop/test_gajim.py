@@ -1,0 +1,63 @@
+"""Gajim, with windows, on a display that nobody looks at."""
+
+import pytest
+
+from tests.interop.display import display
+from tests.interop.gajim import Gajim
+from tests.interop.person import Person
+
+TEAM = "salesteam@localhost"
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("desktop_programs"),
+]  # packages may have to be installed
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory, desktop_programs):
+    with display(tmp_path_factory.mktemp("display")) as name:
+        yield name
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "gajim"
+    folder.mkdir()
+    return folder
+
+
+def test_it_logs_in_over_direct_tls_and_chats(server, home, screen):
+    with Person(server, "alice") as alice, Person(server, "carol") as carol:
+        alice.says("bob@localhost", "for later")
+        alice.says(alice.address, "written")
+        alice.hears("written")
+        with Gajim(home, screen, server, "bob", direct_tls=True) as bob:
+            # what waited
+            assert bob.keeps("for later").contact == alice.address
+            # all see each other
+            alice.sees("bob@localhost", "available")
+            bob.sees(alice.address, "online")
+            bob.sees(TEAM, "online")
+            assert bob.contacts() == {
+                "alice@localhost": ("Alice Arden", "online"),
+                "carol@localhost": ("Carol Chen", "online"),
+                "dan@localhost": ("Dan Dupont", "offline"),
+                "erin@localhost": ("Erin Evans", "offline"),
+                TEAM: ("Sales team", "online"),
+            }
+            carol.is_present("dnd", "in a call")
+            bob.sees(carol.address, "dnd")
+            # both ways
+            alice.says("bob@localhost", "Hello Bob")
+            assert bob.keeps("Hello Bob") == (alice.address, "Hello Bob", False, bob.keeps("Hello Bob").stanza_id)
+            bob.says(alice.address, "Hello Alice <b>& all</b>")
+            assert alice.hears("Hello Alice <b>& all</b>").sender == "bob@localhost/gajim"
+            # through the alias: from the person to the person, and to the alias
+            alice.says(TEAM, "Hello team")
+            assert bob.keeps("Hello team").contact == alice.address
+            bob.says(TEAM, "Bob to the team")
+            heard = carol.hears("Bob to the team")
+            assert (heard.sender, heard.via) == ("bob@localhost/gajim", TEAM)
+            assert bob.keeps("Bob to the team").contact == TEAM
+        alice.sees("bob@localhost", "unavailable")
+        assert [heard.body for heard in alice.heard] == ["written", "Hello Alice <b>& all</b>"]
