@@ -13,7 +13,9 @@ import msgspec
 
 from tests.load import bars, gate, html, markdown, table
 from tests.load import profile as profiling
+from tests.load.bench import Population
 from tests.load.conductor import conduct, observe
+from tests.load.foreign import Foreign
 from tests.load.peers.ejabberd import Ejabberd
 from tests.load.peers.prosody import Prosody
 from tests.load.progress import Progress
@@ -103,6 +105,46 @@ def peers(steps, json_file, html_file, markdown_file, **given: Any) -> None:
         for kind in KINDS:
             rows += conduct(STAGES, partial(peer, kind=kind), shorter, progress, is_wanted)
     tell(rows, json_file, html_file, markdown_file)
+
+
+@main.command()
+@click.argument("address", metavar="HOST:PORT")
+@click.option("--domain", required=True, help="That it serves.")
+@click.option("--security", type=click.Choice(["none", "starttls", "direct"]), default="starttls", show_default=True)
+@click.option("--pid", default=0, help="Of the server's process, if it is not whoever listens there.")
+@click.option("--alias", default="", help="Address that reaches all of them; a room is used when there is none.")
+@click.option(
+    "--register", is_flag=True, help="The members register themselves (XEP-0077). Else they must be there: `members`."
+)
+@outputs
+@sizes
+def attach(
+    address, domain, security, pid, alias, register, steps, json_file, html_file, markdown_file, **given: Any
+) -> None:
+    """Measure a server that runs on this machine already. Limits of its own should be off."""
+    host, _, port = address.rpartition(":")
+    try:
+        server = Foreign(host.strip("[]"), int(port), security, domain, pid=pid, alias=alias, registers=register)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from error
+    scale = msgspec.structs.replace(scale_of(**given), domains=(domain,))
+
+    def is_wanted(step: Step) -> bool:
+        return step.security == "none" and (not steps or step.key in steps)  # the others differ in TLS only
+
+    tell(
+        conduct(STAGES[:1], lambda _domains: server, scale, Progress(), is_wanted), json_file, html_file, markdown_file
+    )
+
+
+@main.command()
+@click.option("--domain", required=True, help="Of the members.")
+@click.option("--users", default=DEFAULTS.users, show_default=True, help="So many.")
+def members(domain: str, users: int) -> None:
+    """Print the members that `attach` logs in as, as a CSV file for `rookery user import`."""
+    click.echo("address,name,password")
+    for account in Population(users=users, domains=(domain,)).accounts():
+        click.echo(f"{account.bare},{account.local},{account.password}")
 
 
 @main.command("list")

@@ -22,9 +22,9 @@ import msgspec
 from tests.load.bench import Bench, Population, Round
 from tests.load.peers.debian import need
 from tests.load.progress import Progress
-from tests.load.rookery import Rookery
+from tests.load.rookery import ALIAS, Rookery
 from tests.load.server import ServerError
-from tests.load.suite import ALIAS, DOMAIN
+from tests.load.suite import DOMAIN
 from tests.load.workloads import chat, fanout, login, presence
 
 BASELINE = Path(__file__).parent / "baseline.json"
@@ -60,7 +60,7 @@ GAUGES = (
     Gauge("message", "message", partial(chat.run, window=1, seconds=60.0, sessions=2, count=300)),
     Gauge("conversation", "message", partial(chat.run, window=8, seconds=60.0, sessions=SESSIONS, count=600)),
     Gauge("presence", "presence told", partial(presence.run, changes=5, seconds=3.0, sessions=SESSIONS)),
-    Gauge("alias", "delivery", partial(fanout.run, alias=ALIAS, window=1, seconds=3.0, sessions=SESSIONS)),
+    Gauge("alias", "delivery", partial(fanout.run, window=1, seconds=3.0, sessions=SESSIONS)),
     Gauge("login", "login", partial(login.alone, logins=9, sessions=SESSIONS)),
 )
 

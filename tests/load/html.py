@@ -6,11 +6,14 @@ The plots are SVG within the page, drawn by matplotlib.
 import io
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import pairwise
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
+from tests.load.bench import SAMPLE_SECONDS, Sample
 from tests.load.results import Results
 from tests.load.rows import QUANTILES, Row
 
@@ -26,6 +29,7 @@ svg { max-width: 100%; height: auto }
 """
 RC = {"svg.fonttype": "none", "svg.hashsalt": "rookery", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 SMALLEST_MS = 1e-3
+PLAIN = FuncFormatter(lambda value, _place: f"{value:g}")
 
 
 def page(results: Results) -> str:
@@ -115,23 +119,33 @@ def _plot_latency(axes: Axes, rows: Sequence[Row]) -> None:
         if row.distribution:
             shares = [100.0 * n / QUANTILES for n in range(QUANTILES + 1)]
             axes.plot(shares, [max(value, SMALLEST_MS) for value in row.distribution], label=_name(row))
+    axes.yaxis.set_major_formatter(PLAIN)
+    axes.yaxis.set_minor_formatter(PLAIN)
 
 
 def _plot_rate(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set(title=f"{rows[0].unit} each second", xlabel="s", yscale="log" if len(rows) > 1 else "linear")
     for row in rows:
-        pairs = list(zip(row.samples, row.samples[1:], strict=False))
-        rates = [max((b.units - a.units) / (b.at - a.at), 0.1) for a, b in pairs if b.at > a.at]
-        axes.plot([b.at for a, b in pairs if b.at > a.at], rates, label=_name(row))
+        steps = _steps(row)
+        rates = [max((b.units - a.units) / (b.at - a.at), 0.1) for a, b in steps]
+        axes.plot([b.at for _, b in steps], rates, label=_name(row), marker=".")
+    if len(rows) == 1:
+        axes.set_ylim(bottom=0)
+    else:
+        axes.yaxis.set_major_formatter(PLAIN)
 
 
 def _plot_cpu(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set(title="processors used by the server", xlabel="s")
-    axes.set_ylim(bottom=0)
     for row in rows:
-        pairs = list(zip(row.samples, row.samples[1:], strict=False))
-        shares = [(b.cpu - a.cpu) / (b.at - a.at) for a, b in pairs if b.at > a.at]
-        axes.plot([b.at for a, b in pairs if b.at > a.at], shares, label=_name(row))
+        steps = _steps(row)
+        axes.plot([b.at for _, b in steps], [(b.cpu - a.cpu) / (b.at - a.at) for a, b in steps], marker=".")
+    axes.set_ylim(bottom=0)
+
+
+def _steps(row: Row) -> list[tuple[Sample, Sample]]:
+    """Looks that follow each other, far enough apart."""
+    return [(a, b) for a, b in pairwise(row.samples) if b.at - a.at > SAMPLE_SECONDS / 2]
 
 
 def _name(row: Row) -> str:

@@ -19,6 +19,7 @@ from tests.load.target import Security, Target
 
 ROOT = Path(__file__).parent.parent.parent
 ROOKERY = (sys.executable, "-c", "from config.cli import main; main()")
+ALIAS = "everyone@load.example"
 IMPORT_SECONDS = 3_600.0
 LOG_SHOWN = 2_000
 
@@ -51,7 +52,7 @@ class Rookery:
     name = "Rookery"
     backing = "SQLite, fsynced"
     kind: Kind = "ours"
-    has_aliases = True
+    alias = ALIAS
 
     def __init__(self, domains: tuple[str, ...], command: tuple[str, ...] = ()) -> None:
         self.domains = domains

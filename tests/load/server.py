@@ -27,14 +27,14 @@ class Server(Protocol):
         name: for tables.
         backing: where it keeps things, for tables.
         kind: whose figures these are.
-        has_aliases: one message to such an address reaches many; elsewhere a room has to do.
+        alias: one message to it reaches every member of the first domain; empty where a room has to do.
         domains: that it serves; the first one is where most happens.
     """
 
     name: str
     backing: str
     kind: Kind
-    has_aliases: bool
+    alias: str
     domains: tuple[str, ...]
 
     @property

@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from tests.load.bench import Bench, Population, Round
+from tests.load.rookery import ALIAS
 from tests.load.target import Security
 from tests.load.workloads import archive, chat, contacts, day, fanout, growth, idle, login, paced, presence
 
@@ -86,9 +87,11 @@ class Stage(msgspec.Struct, frozen=True):
     aliases: Callable[[Population], dict[str, list[str]]] = lambda _population: {}
 
 
-ALIAS = f"everyone@{DOMAIN}"
 TALKERS = 10
 """Members of a village and of a town who talk."""
+
+CHURN_ROUNDS = 10
+"""What a login leaves behind is seen after many; so many times the seconds of a round."""
 
 GUEST_DOMAINS = 25
 """So that 5,000 guests have rosters of 200."""
@@ -119,7 +122,7 @@ def _crowd_login(bench: Bench, scale: Scale) -> Round:
 
 
 def _tell_all(bench: Bench, scale: Scale, *, window: int) -> Round:
-    return fanout.run(bench, alias=ALIAS, window=window, seconds=scale.seconds, sessions=len(bench.accounts))
+    return fanout.run(bench, window=window, seconds=scale.seconds, sessions=len(bench.accounts))
 
 
 def _turn_pages(bench: Bench, scale: Scale) -> Round:
@@ -148,11 +151,11 @@ def _start(bench: Bench, scale: Scale) -> Round:
 
 
 def _day(bench: Bench, scale: Scale) -> Round:
-    return day.run(bench, alias=ALIAS, seconds=2 * scale.seconds, sessions=scale.sessions)
+    return day.run(bench, seconds=2 * scale.seconds, sessions=scale.sessions)
 
 
 def _come_and_go(bench: Bench, scale: Scale) -> Round:
-    return idle.churn(bench, seconds=scale.seconds)
+    return idle.churn(bench, seconds=CHURN_ROUNDS * scale.seconds)
 
 
 def _office(scale: Scale) -> Population:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from tests.load.rows import Row
 
 COLUMNS = (
-    ("", 34),
+    ("", 40),
     ("units", 9),
     ("per s", 9),
     ("CPU us", 10),
@@ -33,7 +33,7 @@ def lines(rows: Sequence[Row]) -> Iterable[str]:
 def _line(row: Row) -> str:
     name = f"  {row.server} ({row.backing})"
     if row.outcome:
-        return f"{name:34}{row.outcome}"
+        return f"{name:39} {row.outcome}"
     late = row.latency
     cells = (
         f"{row.units}",
@@ -45,4 +45,4 @@ def _line(row: Row) -> str:
         f"{row.own_us:.1f}",
     )
     widths = [width for _, width in COLUMNS[1:]]
-    return f"{name:34}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"{name:39} " + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))

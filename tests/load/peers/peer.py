@@ -30,7 +30,7 @@ class Peer:
 
     name = ""
     package = ""
-    has_aliases = False
+    alias = ""
     ports_needed: tuple[str, ...] = ("plain", "tls")
 
     def __init__(self, domains: tuple[str, ...], kind: Kind) -> None:

@@ -51,13 +51,13 @@ SEARCH = (
 class Day:
     """The plan, and what has come of it."""
 
-    def __init__(self, bench: Bench, watch: Watch, crowd: list[Session], alias: str, seconds: float) -> None:
+    def __init__(self, bench: Bench, watch: Watch, crowd: list[Session], seconds: float) -> None:
         self.count = max(1, int(RATE * seconds))
         self.done = 0  # actions that need no answer, and answers
         self._bench = bench
         self._watch = watch
         self._crowd = crowd
-        self._alias = alias.encode()
+        self._alias = bench.server.alias.encode()
         self._dice = random.Random(self.count)
         self._series = secrets.token_hex(4)
         self._away: set[int] = set()
@@ -79,7 +79,7 @@ class Day:
             acts["page"] = self._turn_page
         if offers.contact_search:
             acts["search"] = self._search
-        if self._bench.server.has_aliases:
+        if self._bench.server.alias:
             acts["everyone"] = self._tell_everyone
         return acts
 
@@ -183,11 +183,11 @@ class Day:
             self._watch.units += 1
 
 
-def run(bench: Bench, *, alias: str, seconds: float, sessions: int) -> Round:
+def run(bench: Bench, *, seconds: float, sessions: int) -> Round:
     """So many seconds of it."""
     crowd = bench.gather(sessions // 2 * 2)
     watch = Watch(bench)
-    day = Day(bench, watch, crowd, alias, seconds)
+    day = Day(bench, watch, crowd, seconds)
 
     def tick() -> None:
         if day.act():

@@ -26,7 +26,7 @@ MESSAGE = (
 
 def lacks(bench: Bench) -> str:
     """Why it cannot be done."""
-    return "" if bench.server.has_aliases or bench.target.offers.rooms else "not offered: neither aliases nor rooms"
+    return "" if bench.server.alias or bench.target.offers.rooms else "not offered: neither aliases nor rooms"
 
 
 class Speaker:
@@ -77,10 +77,10 @@ class Speaker:
         return not self._departures
 
 
-def run(bench: Bench, *, alias: str, window: int, seconds: float, sessions: int) -> Round:
+def run(bench: Bench, *, window: int, seconds: float, sessions: int) -> Round:
     """Until the seconds are over."""
     crowd = bench.gather(sessions)
-    to, is_room = alias, not bench.server.has_aliases
+    to, is_room = bench.server.alias, not bench.server.alias
     if is_room:
         to = _fill_room(bench, crowd)
     expected = _audience(bench, crowd, to, is_room=is_room)
