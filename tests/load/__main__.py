@@ -36,15 +36,69 @@ STEPS = [step.key for stage in STAGES for step in stage.steps]
 def sizes(command: Callable[..., None]) -> Callable[..., None]:
     """How much of everything."""
     for option in (
-        click.option("--users", default=DEFAULTS.users, show_default=True, help="Members of the office."),
-        click.option("--devices", default=DEFAULTS.devices, show_default=True, help="Sessions of each of them."),
-        click.option("--domains", default=1, show_default=True, help="Domains that they are spread over."),
-        click.option("--crowd", default=DEFAULTS.crowd, show_default=True, help="Members who log in at once."),
-        click.option("--guests", default=DEFAULTS.guests, show_default=True, help="Sessions that only stay."),
-        click.option("--members", default=DEFAULTS.members, show_default=True, help="Of a large domain."),
-        click.option("--archived", default=DEFAULTS.archived, show_default=True, help="Messages of a long history."),
-        click.option("--seconds", default=DEFAULTS.seconds, show_default=True, help="Of a timed round."),
-        click.option("--rounds", default=DEFAULTS.rounds, show_default=True, help="Of each step; the median is told."),
+        click.option(
+            "--users",
+            type=click.IntRange(2, 20000),
+            default=DEFAULTS.users,
+            show_default=True,
+            help="Members of the office.",
+        ),
+        click.option(
+            "--devices",
+            type=click.IntRange(1, 20),
+            default=DEFAULTS.devices,
+            show_default=True,
+            help="Sessions of each of them.",
+        ),
+        click.option(
+            "--domains",
+            type=click.IntRange(1, 1000),
+            default=1,
+            show_default=True,
+            help="Domains that they are spread over.",
+        ),
+        click.option(
+            "--crowd",
+            type=click.IntRange(2, 20000),
+            default=DEFAULTS.crowd,
+            show_default=True,
+            help="Members who log in at once.",
+        ),
+        click.option(
+            "--guests",
+            type=click.IntRange(2, 20000),
+            default=DEFAULTS.guests,
+            show_default=True,
+            help="Sessions that only stay.",
+        ),
+        click.option(
+            "--members",
+            type=click.IntRange(20, 1000000),
+            default=DEFAULTS.members,
+            show_default=True,
+            help="Of a large domain.",
+        ),
+        click.option(
+            "--archived",
+            type=click.IntRange(100, 10000000),
+            default=DEFAULTS.archived,
+            show_default=True,
+            help="Messages of a long history.",
+        ),
+        click.option(
+            "--seconds",
+            type=click.FloatRange(0.1, 600.0),
+            default=DEFAULTS.seconds,
+            show_default=True,
+            help="Of a timed round.",
+        ),
+        click.option(
+            "--rounds",
+            type=click.IntRange(1, 100),
+            default=DEFAULTS.rounds,
+            show_default=True,
+            help="Of each step; the median is told.",
+        ),
     ):
         command = option(command)
     return command

@@ -32,7 +32,6 @@ QUIET_SECONDS = 10.0
 """How long is waited for that."""
 
 SESSIONS_AT_MOST = 20_000
-ROUND_SECONDS_AT_MOST = 600.0
 
 
 class Population(msgspec.Struct, frozen=True):

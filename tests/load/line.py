@@ -15,6 +15,11 @@ from tests.load.loop import Loop
 READ_BYTES = 256 * 1024
 UNSENT_BYTES = 8 * 1024 * 1024
 
+OPENING = (
+    "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xmlns='jabber:client' "
+    "xmlns:stream='http://etherx.jabber.org/streams'>"
+)
+
 _WAITING = {errno.EINPROGRESS, errno.EAGAIN}
 
 
@@ -92,6 +97,18 @@ class Line:
         if sent < len(data):
             self._unsent += data[sent:]
             self._loop.change(self, EPOLLIN | EPOLLOUT)
+
+    def say(self, *stanzas: bytes) -> None:
+        """Send stanzas, together."""
+        self.send(stanzas[0] if len(stanzas) == 1 else b"".join(stanzas))
+
+    def open_stream(self, domain: str) -> None:
+        """RFC 6120, 4.2."""
+        self.send(OPENING.format(domain).encode())
+
+    def end_stream(self) -> None:
+        """RFC 6120, 4.4."""
+        self.send(b"</stream:stream>")
 
     def start_tls(self, context: ssl.SSLContext, name: str) -> None:
         """TLS from here on; what is sent before the handshake is done waits for it."""

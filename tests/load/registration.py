@@ -43,7 +43,7 @@ def register(loop: Loop, targets: Sequence[Target], accounts: Sequence[Account])
 def _register(session: Session) -> Script:
     yield from open_stream(session)
     account = session.account
-    session.line.send(REQUEST.format(account.local, account.password or "unused").encode())
+    session.line.say(REQUEST.format(account.local, account.password or "unused").encode())
     answer = yield iq_answer("register")
     if b"type='error'" in answer and b"<conflict" not in answer:
         raise SessionError(f"{account.bare}: not registered: {answer[:300]!r}")

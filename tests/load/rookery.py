@@ -38,7 +38,9 @@ logins_per_minute = 0
 sessions_per_user = 0
 """
 
-_LISTENERS: dict[Security, str] = {"none": "xmpp", "starttls": "xmpp", "direct": "xmpps"}
+WEB_PATHS: dict[Security, str] = {"web": "/xmpp-websocket"}
+
+_LISTENERS: dict[Security, str] = {"none": "xmpp", "starttls": "xmpp", "direct": "xmpps", "web": "web"}
 
 
 class Rookery:
@@ -121,7 +123,9 @@ class Rookery:
 
     def target(self, security: Security) -> Target:
         """The listener for this kind of connection."""
-        return Target("127.0.0.1", self._ports[_LISTENERS[security]], security, self.domains[0])
+        return Target(
+            "127.0.0.1", self._ports[_LISTENERS[security]], security, self.domains[0], path=WEB_PATHS.get(security, "")
+        )
 
     def stop(self) -> None:
         """End it; its data stay until `remove`."""

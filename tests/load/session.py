@@ -21,15 +21,12 @@ from tests.load.line import Line
 from tests.load.loop import Loop
 from tests.load.scram import HASHES, Scram, WrongServerError
 from tests.load.target import Target
+from tests.load.web import WebLine
 
 ACK_EVERY = 5
 
 Script = Generator[bytes | re.Pattern[bytes], bytes, None]
 
-OPENING = (
-    "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xmlns='jabber:client' "
-    "xmlns:stream='http://etherx.jabber.org/streams'>"
-)
 STARTTLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 AUTH = b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='%b'>%b</auth>"
 RESPONSE = b"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>%b</response>"
@@ -136,22 +133,26 @@ class Session:
         self._searched = 0
         self._wanted: bytes | re.Pattern[bytes] | None = None
         self._script: Script | None = None
-        self.line = Line(loop, target.address, self._hear, self._lost)
+        if target.path:
+            self.line: Line = WebLine(loop, target.address, self._hear, self._lost, target.path)
+        else:
+            self.line = Line(loop, target.address, self._hear, self._lost)
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
-    def say(self, stanzas: bytes, count: int = 1) -> None:
-        """Send so many stanzas."""
+    def say(self, *stanzas: bytes) -> None:
+        """Send stanzas, together."""
         if self.has_acks:
             before = self.sent
-            self.sent = before + count
+            self.sent = before + len(stanzas)
             if before // ACK_EVERY != self.sent // ACK_EVERY:
-                stanzas += ACK_REQUEST
-        self.line.send(stanzas)
+                stanzas = (*stanzas, ACK_REQUEST)
+        self.line.say(*stanzas)
 
     def leave(self) -> None:
         """End the session in good order."""
-        self.line.send(b"<presence type='unavailable'/></stream:stream>")
+        self.line.say(b"<presence type='unavailable'/>")
+        self.line.end_stream()
         self.line.close()
         self.failure = self.failure or "left"
 
@@ -230,6 +231,8 @@ class Session:
         else:
             self._tail = data[end:]
             data = data[:end]
+            if not data:
+                return
         if self.has_acks:
             self._count(data)
         if b"urn:xmpp:ping" in data:
@@ -308,7 +311,7 @@ def _enter(session: Session) -> Generator[bytes | re.Pattern[bytes], bytes, byte
 
 def _begin(session: Session, features: bytes, *, is_present: bool, has_roster: bool) -> Script:
     """A new session: resource, what the server offers, roster, presence."""
-    session.line.send(BIND.format(session.resource).encode())
+    session.line.say(BIND.format(session.resource).encode())
     bound = yield iq_answer("bind")
     jid = re.search(rb"<jid>([^<]*)</jid>", bound)
     if jid is None:
@@ -337,7 +340,7 @@ def start_tls(session: Session) -> None:
 
 def open_stream(session: Session) -> Generator[bytes | re.Pattern[bytes], bytes, bytes]:
     """A stream header; the features that follow it."""
-    session.line.send(OPENING.format(session.account.domain).encode())
+    session.line.open_stream(session.account.domain)
     return (yield FEATURES)
 
 

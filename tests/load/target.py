@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-Security = Literal["none", "starttls", "direct"]
+Security = Literal["none", "starttls", "direct", "web"]
+"""How a connection begins: clear text, clear text and then TLS, TLS at once, or as a web socket in clear text (RFC 7395)."""
 
 
 class NotLoopbackError(ValueError):
@@ -57,6 +58,7 @@ class Target(msgspec.Struct, frozen=True):
         domain: that is served.
         offers: what it can do.
         wants_acks: stream management is switched on where it is offered.
+        path: of the web socket; empty for TCP.
     """
 
     host: str
@@ -65,6 +67,7 @@ class Target(msgspec.Struct, frozen=True):
     domain: str
     offers: Offers = Offers()
     wants_acks: bool = True
+    path: str = ""
 
     def __post_init__(self) -> None:
         loopback_address(self.host)

@@ -8,7 +8,7 @@ from tests.load.rookery import Rookery
 from tests.load.suite import STAGES, Scale
 from tests.load.target import NotLoopbackError, Target, loopback_address
 
-STEPS = frozenset({"message-1", "message-8-tls", "presence", "alias", "login-tls", "day"})
+STEPS = frozenset({"message-1", "message-8-tls", "presence", "alias", "login-tls", "return", "day", "message-1-web"})
 SCALE = Scale(users=8, seconds=0.3, rounds=1)
 
 

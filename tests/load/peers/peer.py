@@ -17,7 +17,7 @@ from tests.load.session import Account
 from tests.load.target import Security, Target
 
 LOG_SHOWN = 2_000
-_PORTS: dict[Security, str] = {"none": "plain", "starttls": "plain", "direct": "tls"}
+_PORTS: dict[Security, str] = {"none": "plain", "starttls": "plain", "direct": "tls", "web": "web"}
 
 
 class Peer:

@@ -66,7 +66,7 @@ class Talker:
         """So many messages at once."""
         if count:
             now = time.perf_counter()
-            self.session.say(b"".join(self._message(now) for _ in range(count)), count)
+            self.session.say(*[self._message(now) for _ in range(count)])
 
     def _message(self, now: float) -> bytes:
         self.number = number = self.number + 1
