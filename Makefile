@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format kill scale load load-peers load-gate clean
+.PHONY: run test check format kill resume scale load load-peers load-gate clean
 
 run: .venv/ready
 	$(BIN)/rookery demo
@@ -23,6 +23,10 @@ format: .venv/ready
 # a contact among a hundred thousand.
 kill: .venv/ready
 	$(BIN)/python -m tests.faults.kill --rounds 100
+
+# A hundred times kill -9, or broken connections, and every session goes on.
+resume: .venv/ready
+	$(BIN)/python -m tests.faults.resume --rounds 100
 
 scale: .venv/ready
 	$(BIN)/python -m tests.scale.measure

@@ -24,6 +24,7 @@ from actors.runtime import Runtime
 from actors.worker import Worker
 from engine import messages as m
 from engine.errors import Condition, Refusal
+from engine.limits import RESUME_SECONDS
 from engine.ports import Archive, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ CURSOR_SECONDS = 1.0
 
 class FlushNotes(msgspec.Struct, frozen=True):
     """archiver -> itself: there was no commit for the notes to ride along with."""
+
+
+class ForgetStale(msgspec.Struct, frozen=True):
+    """archiver -> itself: who had a session before the server was started has had his time to come back."""
 
 
 class Archiver(Worker):
@@ -56,6 +61,10 @@ class Archiver(Worker):
         self.archived = 0
         self.refused = 0
 
+    def on_start(self) -> None:
+        """Give the clients of the server's life before this one their time."""
+        self._runtime.schedule(RESUME_SECONDS, self.actor_ref, ForgetStale())
+
     async def handle(self, batch: Sequence[Any]) -> None:
         """Commit what is to be archived and kept, then let everything go its way in the order in which it came."""
         gathered = _Gathered()
@@ -67,11 +76,20 @@ class Archiver(Worker):
             self._outcomes.extend(await self._commit(gathered.drafts, gathered.sessions, gathered.done))
         for message in batch:
             self._handlers[type(message)](self, message)
+        if any(type(message) is ForgetStale for message in batch):
+            await self._forget_stale()
         if gathered.drafts:
             self._directory.tell(CATALOGUER, m.ArchiveGrew(self._newest))
         if (self._cursors or self._forgotten) and not self._is_flush_due:
             self._is_flush_due = True
             self._runtime.schedule(CURSOR_SECONDS, self.actor_ref, FlushNotes())
+
+    async def _forget_stale(self) -> None:
+        try:
+            await self._archive.forget_stale_sessions()
+        except StorageUnavailable as error:
+            log.warning("archive: old sessions not dropped, tried again: %s", error)
+            self._runtime.schedule(RESUME_SECONDS, self.actor_ref, ForgetStale())
 
     # -- before the commit ---------------------------------------------------------------------------------------------
 
@@ -159,8 +177,8 @@ class Archiver(Worker):
     def _pass_on(self, command: m.FetchSession) -> None:
         self._directory.tell(HISTORIAN, command)
 
-    def _note(self, _: m.MoveCursor | m.ForgetSession) -> None:
-        """Taken before the commit."""
+    def _note(self, _: m.MoveCursor | m.ForgetSession | ForgetStale) -> None:
+        """Done elsewhere."""
 
     def _flushed(self, _: FlushNotes) -> None:
         self._is_flush_due = False
@@ -184,6 +202,7 @@ class Archiver(Worker):
         m.FetchSession: _pass_on,
         m.MoveCursor: _note,
         FlushNotes: _flushed,
+        ForgetStale: _note,
     }
 
 

@@ -52,7 +52,7 @@ class Historian(Worker):
         chats = tuple(chat for chat in read if chat.id <= question.up_to)
         is_last = len(chats) < WAITING_PAGE
         up_to = max(after, question.up_to) if is_last else chats[-1].id
-        self._directory.tell(session.full, m.MissedFetched(chats, after, up_to, is_last, fetches))
+        self._directory.tell(session.full, m.MissedFetched(question.number, chats, after, up_to, is_last, fetches))
 
     async def _fetch_session(self, question: m.FetchSession) -> None:
         kept = await self._archive.kept_session(question.token)

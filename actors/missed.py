@@ -54,6 +54,7 @@ class Missed:
         self._office = office
         self._outlet = outlet
         self._is_generated = is_generated
+        self._question = 0
         self._since = 0
         self._is_new = True  # it has logged in, and nothing was decided about what it missed
         self._is_reader = False
@@ -66,7 +67,8 @@ class Missed:
             resource = self._office.jid.resource
             self.family = family_of(resource, presence.software, is_generated=self._is_generated)
             self.catch_up.begin()
-            self._office.tell_user(m.FetchMissed(self._office.jid, self.family))
+            self._question += 1
+            self._office.tell_user(m.FetchMissed(self._office.jid, self._question, self.family))
         else:
             self.resume()
 
@@ -96,8 +98,8 @@ class Missed:
     def fetched(self, page: m.MissedFetched) -> None:
         """A page of the archive."""
         catch_up = self.catch_up
-        if not catch_up.is_fetching:
-            return  # it takes no chats any more
+        if not catch_up.is_fetching or page.number != self._question:
+            return  # it takes no chats any more, or was away after it had asked
         if page.after > catch_up.given:  # where this client was the last time
             catch_up.given = page.after
             self._outlet.begin_behind(page.after)
@@ -155,5 +157,7 @@ class Missed:
             self._fetch()
 
     def _fetch(self) -> None:
-        jid, given = self._office.jid, self.catch_up.given
-        self._office.tell_user(m.FetchMissed(jid, None, given, self.has_copies and not self._is_new))
+        self._question += 1
+        has_copies = self.has_copies and not self._is_new
+        fetch = m.FetchMissed(self._office.jid, self._question, None, self.catch_up.given, has_copies)
+        self._office.tell_user(fetch)

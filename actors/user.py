@@ -104,7 +104,8 @@ class User(TrioActor):
             self._copied[session.resource] = None
         else:
             self._copied.pop(session.resource, None)
-        self._tell(session.full, m.RequestDone(command.request))
+        if command.request.id:
+            self._tell(session.full, m.RequestDone(command.request))
 
     def _announce_sessions(self, _: m.AnnounceSessions) -> None:
         for resource, presence in self._sessions.items():

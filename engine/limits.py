@@ -47,6 +47,13 @@ PING_AFTER_SECONDS = 45.0
 LIVENESS_SECONDS = 85.0
 """Silence after which a session is dead: ``connection-timeout``, and its presence becomes unavailable."""
 
+QUIET_SECONDS = 60.0
+"""How long a client of a session that can be resumed may be away without others noticing: a change of network takes seconds.
+Nobody should look available who has been gone for longer: then its session is told as unavailable."""
+
+RESUME_SECONDS = 300
+"""How long a client may come back: a tunnel, a lift, a reboot; its session costs some KB. Later: ``item-not-found``."""
+
 OUTPUT_BYTES = 4 * 1024 * 1024
 """What one slow reader may keep waiting in memory; a roster of 10,000 is 1.5 MiB. More: the session is cut."""
 

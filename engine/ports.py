@@ -117,8 +117,8 @@ class Archive(Protocol):
     async def kept_session(self, token: str) -> KeptSession | None:
         """The session of this token."""
 
-    async def forget_sessions(self, before: int) -> None:
-        """Drop the sessions that were kept the last time before this (microseconds since 1970).
+    async def forget_stale_sessions(self) -> None:
+        """Drop the sessions that were not kept since the archive was opened: their clients did not come back.
 
         Raises:
             StorageUnavailable: nothing was written.

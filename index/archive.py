@@ -62,6 +62,7 @@ class SqliteArchive:
         self.texts = SqliteTexts(island, self._database)
         self._clock = clock
         self._ids = MessageIds(clock, 0)
+        self._opened_at = 0
         self._newest = 0
         self._numbers: dict[str, int] = {}  # of addresses; only such as are committed
 
@@ -73,6 +74,7 @@ class SqliteArchive:
             StorageUnavailable: another process holds it, or the disk fails.
         """
         self._newest = await self._island.run_to_end(self._database.open, _newest)
+        self._opened_at = int(self._clock() * 1_000_000)
         self._ids = MessageIds(self._clock, self._newest)
 
     async def close(self) -> None:
@@ -128,8 +130,9 @@ class SqliteArchive:
         """See `engine.ports.Archive.kept_session`."""
         return await self._island.run(self._database.read, lambda line: clients.read_session(line, token))
 
-    async def forget_sessions(self, before: int) -> None:
-        """See `engine.ports.Archive.forget_sessions`."""
+    async def forget_stale_sessions(self) -> None:
+        """See `engine.ports.Archive.forget_stale_sessions`."""
+        before = self._opened_at
         await self._island.run_to_end(self._database.write, lambda line: clients.forget_sessions(line, before))
 
     async def newest(self) -> int:

@@ -110,7 +110,7 @@ def read_session(connection: sqlite3.Connection, token: str) -> KeptSession | No
 
 
 def forget_sessions(connection: sqlite3.Connection, before: int) -> None:
-    """See `engine.ports.Archive.forget_sessions`."""
+    """Drop what was kept the last time before this (microseconds since 1970)."""
     connection.execute("DELETE FROM session WHERE kept < ?", (before,))
 
 

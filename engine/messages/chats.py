@@ -125,6 +125,7 @@ class FetchMissed(msgspec.Struct, frozen=True):
 
     Attributes:
         session: full JID.
+        number: of the question, which comes back with the answer: a session that lost its wire meanwhile asks once more.
         family: of the client; what it was given up to the last time is where it goes on. None: `after` says it.
         after: only what has a greater archive id.
         has_copies: also what the account's other sessions sent.
@@ -132,6 +133,7 @@ class FetchMissed(msgspec.Struct, frozen=True):
     """
 
     session: Jid
+    number: int
     family: str | None
     after: int = 0
     has_copies: bool = False
@@ -142,6 +144,7 @@ class MissedFetched(msgspec.Struct, frozen=True):
     """historian -> session.
 
     Attributes:
+        number: of the question.
         chats: what was said to the account, and what it sent, oldest first.
         after: all of them are greater than this id.
         up_to: and these are all up to this one.
@@ -149,6 +152,7 @@ class MissedFetched(msgspec.Struct, frozen=True):
         fetches: whether this client is known to ask for the history by itself; None: it is not known.
     """
 
+    number: int
     chats: tuple[Chat, ...]
     after: int
     up_to: int

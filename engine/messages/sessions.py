@@ -152,7 +152,7 @@ class SessionState(msgspec.Struct, frozen=True):
         family: of the client; see `engine.clients`.
         presence: that the client sent last.
         roster_version: that the client has; None: it did not ask for the roster.
-        has_copies: it asked for copies.
+        has_copies, knows_blocked: it asked for copies, for the block list.
     """
 
     acked: int = 0
@@ -163,6 +163,7 @@ class SessionState(msgspec.Struct, frozen=True):
     presence: Presence | None = None
     roster_version: str | None = None
     has_copies: bool = False
+    knows_blocked: bool = False
 
 
 class KeepSession(msgspec.Struct, frozen=True):

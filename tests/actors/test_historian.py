@@ -26,7 +26,7 @@ async def answers(runtime):
     async def ask(missed: int, committed: int, notes: Notes = NOTHING, family=None) -> list[m.MissedFetched]:
         stored = await archive.commit([says(ANN, BEN, str(number)) for number in range(missed)], notes)
         up_to = stored[committed - 1].id if committed else 0
-        historian.tell(m.FetchMissed(DESK, family, up_to=up_to))
+        historian.tell(m.FetchMissed(DESK, 1, family, up_to=up_to))
         await runtime.quiescent()
         return [message for _, message in log if isinstance(message, m.MissedFetched)]
 

@@ -52,6 +52,11 @@ class HalfDeadTcp(trio.abc.Stream):
         await self._tcp.aclose()
 
 
+async def _connect(server: Server) -> tuple[HalfDeadTcp, SocketLine]:
+    tcp = HalfDeadTcp(await trio.open_tcp_stream("127.0.0.1", server.ports["xmpps"]))
+    return tcp, SocketLine(trio.SSLStream(tcp, server.tls, server_hostname=server.name, https_compatible=True))
+
+
 class Client(Player):
     """One session of one account.
 
@@ -68,8 +73,7 @@ class Client(Player):
     @classmethod
     async def enter(cls, nursery: trio.Nursery, server: Server, jid: str, password: str) -> Self:
         """Connect, log in and bind this full JID; what comes is heard by a task of `nursery`."""
-        tcp = HalfDeadTcp(await trio.open_tcp_stream("127.0.0.1", server.ports["xmpps"]))
-        line = SocketLine(trio.SSLStream(tcp, server.tls, server_hostname=server.name, https_compatible=True))
+        tcp, line = await _connect(server)
         client = cls(jid, line)
         client._tcp = tcp
         try:
@@ -83,6 +87,11 @@ class Client(Player):
             await line.close()
             raise
         return client
+
+    async def connects_again(self, server: Server) -> None:
+        """Another connection for the same client; a stream is not opened yet."""
+        self._tcp, line = await _connect(server)
+        self.begin_anew(line)
 
     async def opens(self) -> None:
         """Begin a stream; it is read from its first byte."""

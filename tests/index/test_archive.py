@@ -198,15 +198,12 @@ async def test_what_is_done_is_kept_with_the_chat_and_never_moves_back(archive):
     assert await archive.kept_session("unheard of") is None
 
 
-async def test_sessions_are_forgotten(archive, clock):
-    await archive.commit([], Notes(sessions={token: KeptSession(DESK, 0, STATE) for token in "abc"}))
+async def test_a_session_is_forgotten(archive):
+    await archive.commit([], Notes(sessions={token: KeptSession(DESK, 0, STATE) for token in "ab"}))
     await archive.commit([], Notes(forgotten=("a", "never there")))
+    await archive.forget_stale_sessions()
     assert await archive.kept_session("a") is None
-    clock.now += 10
-    await archive.commit([], Notes(sessions={"b": KeptSession(DESK, 0, STATE)}))
-    await archive.forget_sessions(NOON_ID + 5_000_000)
     assert await archive.kept_session("b") is not None
-    assert await archive.kept_session("c") is None
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------
@@ -316,6 +313,18 @@ async def test_a_restart_keeps_everything_and_ids_grow(tmp_path, island, clock):
         assert stored == [Stored(two.id + 1), Stored(one.id, duplicate=True)]
         assert await bodies(archive, B) == ["one", "two", "three"]
         assert await archive.problems() == []
+
+
+async def test_sessions_whose_clients_do_not_come_back_are_stale(tmp_path, island, clock):
+    path = tmp_path / "archive.sqlite"
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        await archive.commit([], Notes(sessions={token: KeptSession(DESK, 0, STATE) for token in "ab"}))
+    clock.now += 10
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        await archive.commit([], Notes(sessions={"b": KeptSession(DESK, 1, STATE)}))
+        await archive.forget_stale_sessions()
+        assert await archive.kept_session("a") is None
+        assert await archive.kept_session("b") == KeptSession(DESK, 1, STATE)
 
 
 async def test_a_draft_that_cannot_be_written_leaves_nothing_of_its_batch(tmp_path, island, clock):
