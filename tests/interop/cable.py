@@ -20,7 +20,7 @@ class Cable:
     """Relays to a port; use it in a ``with``.
 
     Args:
-        to: the server's port on loopback.
+        to: the server's port on loopback; it may change.
 
     Attributes:
         port: where clients connect.
@@ -28,7 +28,7 @@ class Cable:
     """
 
     def __init__(self, to: int) -> None:
-        self._to = to
+        self.to = to
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
@@ -77,7 +77,7 @@ class Cable:
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()
-        server = socket.create_connection(("127.0.0.1", self._to))
+        server = socket.create_connection(("127.0.0.1", self.to))
         self.connections += 1
         self._peers |= {client: server, server: client}
         for end in (client, server):

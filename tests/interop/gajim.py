@@ -9,7 +9,6 @@ Gajim will not run as root, and tests often do: then it gets a user namespace of
 import json
 import os
 import re
-import signal
 import sqlite3
 import subprocess
 import time
@@ -121,22 +120,26 @@ class Gajim:
             self._wait((self._home / "bus").exists, "a session bus")
             self._start(["gajim", "--config-path", str(self._config), "--verbose"])
             self.logs("Raise event: signed-in")
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(error)
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for process in reversed(self._processes):
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise
-        self._processes.clear()
-        (self._home / "bus").unlink(missing_ok=True)
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        try:
+            if kind is None:  # it says goodbye
+                self._wait(lambda: self._call("change_status", "offline", "", self._name) != "", "it takes calls")
+                self.logs("Raise event: account-disconnected")
+        finally:
+            for process in reversed(self._processes):
+                process.terminate()
+                try:
+                    process.wait(END_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            self._processes.clear()
+            (self._home / "bus").unlink(missing_ok=True)
 
     def _start(self, command: Sequence[str]) -> None:
         with self._log.open("ab") as log:

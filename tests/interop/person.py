@@ -15,7 +15,7 @@ import slixmpp
 from tests.interop.server import Server, password_of
 
 PATIENCE_SECONDS = 15.0
-PLUGINS = ("xep_0030", "xep_0033", "xep_0054", "xep_0055", "xep_0092", "xep_0199", "xep_0203")
+PLUGINS = ("xep_0030", "xep_0033", "xep_0054", "xep_0055", "xep_0092", "xep_0199", "xep_0203", "xep_0280")
 
 
 class Heard(NamedTuple):
@@ -27,6 +27,15 @@ class Heard(NamedTuple):
     via: str
 
 
+class Copy(NamedTuple):
+    """A carbon as the client got it. `is_sent`: by another device of the account, else it was sent to one."""
+
+    is_sent: bool
+    sender: str
+    to: str
+    body: str
+
+
 class Person:
     """One client of one account; use it in a ``with``, which logs out at the end.
 
@@ -36,9 +45,11 @@ class Person:
         direct_tls: rather than STARTTLS.
         mechanism: of SASL; None: the best.
         password: another one than the right one.
+        wants_copies: of what other devices of the account send and get (XEP-0280).
 
     Attributes:
         heard: the chats, in the order in which they came.
+        copies: likewise.
         seen: show by full JID: `available` when none is told; who is gone is not in it.
         came_and_went: every presence, in order: full JID and show, or `unavailable`.
     """
@@ -52,10 +63,12 @@ class Person:
         mechanism: str | None = None,
         password: str | None = None,
         resource: str = "slixmpp",
+        wants_copies: bool = False,
     ) -> None:
         self.address = f"{name}@localhost"
         self.jid = f"{self.address}/{resource}"
         self.heard: list[Heard] = []
+        self.copies: list[Copy] = []
         self.seen: dict[str, str] = {}
         self.came_and_went: list[tuple[str, str]] = []
         self.is_refused = False
@@ -64,6 +77,7 @@ class Person:
         self._is_direct = direct_tls
         self._certificate = server.certificate
         self._mechanism = mechanism
+        self._wants_copies = wants_copies
         self._password = password or password_of(name)
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -118,12 +132,16 @@ class Person:
         client.add_event_handler("session_start", self._start)
         client.add_event_handler("failed_all_auth", self._refuse)
         client.add_event_handler("message", self._hear)
+        client.add_event_handler("carbon_sent", lambda carbon: self._copy(carbon["carbon_sent"], is_sent=True))
+        client.add_event_handler("carbon_received", lambda carbon: self._copy(carbon["carbon_received"], is_sent=False))
         client.add_event_handler("presence", self._see)
         client.add_event_handler("roster_update", lambda _: self._note(lambda: None))
         client.connect("127.0.0.1", self._port)
 
     async def _start(self, _: object) -> None:
         await self.client.get_roster()
+        if self._wants_copies:
+            await self.client.plugin["xep_0280"].enable()
         self.client.send_presence()
         self._note(lambda: setattr(self, "is_logged_in", True))
 
@@ -136,6 +154,11 @@ class Person:
         via = next((str(address["jid"]) for address in message["addresses"]), "")
         is_delayed = message.xml.find("{urn:xmpp:delay}delay") is not None
         self._note(lambda: self.heard.append(Heard(str(message["from"]), message["body"], is_delayed, via)))
+
+    def _copy(self, message: slixmpp.Message, *, is_sent: bool) -> None:
+        if message["body"]:
+            copy = Copy(is_sent, str(message["from"]), str(message["to"]), message["body"])
+            self._note(lambda: self.copies.append(copy))
 
     def _see(self, presence: slixmpp.Presence) -> None:
         jid, kind = str(presence["from"]), presence["type"]
@@ -189,6 +212,11 @@ class Person:
         """The message with this text, once it is there."""
         self._wait(lambda: any(heard.body == body for heard in self.heard), f"message {body!r}")
         return next(heard for heard in self.heard if heard.body == body)
+
+    def gets_copy(self, body: str) -> Copy:
+        """The copy of the message with this text, once it is there."""
+        self._wait(lambda: any(copy.body == body for copy in self.copies), f"a copy of {body!r}")
+        return next(copy for copy in self.copies if copy.body == body)
 
     def sees(self, address: str, show: str) -> None:
         """Wait until somebody (bare JID: any of its resources) is seen so; `unavailable`: not at all."""

@@ -5,6 +5,7 @@ The domain is ``localhost``: its members' passwords are made by `password_of`.
 
 import contextlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -28,6 +29,10 @@ carol@localhost,Carol Chen,Head of Sales,Sales,,carol-secret
 dan@localhost,Dan Dupont,Sales Engineer,Sales,,dan-secret
 erin@localhost,Erin Evans,Developer,Engineering,,erin-secret
 """
+MISSING = """
+    SELECT count(*) FROM entry WHERE role = 2 AND owner = (SELECT id FROM address WHERE jid = :owner) AND entry.id >
+        ifnull((SELECT delivered FROM client WHERE client.owner = entry.owner AND family = :resource), 0)
+"""
 ALIAS = ("salesteam@localhost", "bob@localhost", "carol@localhost", "dan@localhost", "--name", "Sales team")
 
 
@@ -50,6 +55,7 @@ class Server:
         self._said = folder / "said.txt"
         self._log = folder / "log.txt"
         self.certificate = folder / "data" / "tls" / "self-signed.pem"
+        self._process: subprocess.Popen[bytes]
         self.port = 0
         self.direct_tls_port = 0
 
@@ -63,22 +69,48 @@ class Server:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """The process, from ``rookery ready`` until it stopped in good order."""
-        command = [*_rookery(), "serve", "--config", str(self._config)]
-        with self._said.open("w") as said, self._log.open("w") as log:
-            process = subprocess.Popen(command, stdout=said, stderr=log)
+        self._said.write_text("")
+        self._log.write_text("")
         try:
-            self._read_ports(process)
+            self._start()
             yield
-            assert process.poll() is None, f"the server ended:\n{self._log.read_text()}"
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(READY_SECONDS) == 0, self._log.read_text()
+            assert self._process.poll() is None, f"the server ended:\n{self._log.read_text()}"
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(READY_SECONDS) == 0, self._log.read_text()
         finally:
-            process.kill()
-            process.wait()
+            self._process.kill()
+            self._process.wait()
         log_text = self._log.read_text()
         assert not any(word in log_text for word in (" ERROR ", " WARNING ", "Traceback")), log_text
 
-    def _read_ports(self, process: "subprocess.Popen[bytes]") -> None:
+    def is_killed(self) -> None:
+        """Kill -9."""
+        self._process.kill()
+        self._process.wait()
+
+    def starts_again(self) -> None:
+        """After `is_killed`; on other ports."""
+        self._said.write_text("")
+        self._start()
+
+    def _start(self) -> None:
+        command = [*_rookery(), "serve", "--config", str(self._config)]
+        with self._said.open("a") as said, self._log.open("a") as log:
+            self._process = subprocess.Popen(command, stdout=said, stderr=log)
+        self._read_ports(self._process)
+
+    def wait_until_got(self, owner: str, resource: str) -> None:
+        """Wait until it is noted that a client has everything that its account was sent: it is asked a second later."""
+        archive = sqlite3.connect(f"file:{self._folder / 'data' / 'archive.sqlite'}?mode=ro", uri=True)
+        deadline = time.monotonic() + READY_SECONDS
+        try:
+            while archive.execute(MISSING, {"owner": owner, "resource": resource}).fetchone() != (0,):
+                assert time.monotonic() < deadline, f"{owner}/{resource} has not acknowledged what it got"
+                time.sleep(0.05)
+        finally:
+            archive.close()
+
+    def _read_ports(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not (said := self._said.read_text()).endswith("\n"):
             assert process.poll() is None, f"the server did not start:\n{self._log.read_text()}"

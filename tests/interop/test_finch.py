@@ -93,3 +93,33 @@ def test_messages_wait_for_it(server, home):
         with Finch(home, server, "bob") as finch:
             conversation = finch.hears("Alice Arden", "for later")
             assert conversation.screen().count("for later") == 1
+
+
+def test_it_gets_once_what_came_while_another_device_was_online(server, home):
+    with Person(server, "alice") as alice:
+        with Finch(home, server, "bob") as finch:
+            alice.sees("bob@localhost", "available")
+            alice.says("bob@localhost", "to Finch")
+            finch.hears("Alice Arden", "to Finch")
+            server.wait_until_got("bob@localhost", "Finch")
+        alice.sees("bob@localhost", "unavailable")
+        with Person(server, "bob", resource="phone") as phone:
+            alice.says(phone.address, "first for the phone")
+            phone.hears("first for the phone")
+            phone.says(alice.address, "I am on the phone")
+            alice.hears("I am on the phone")
+            alice.says(TEAM, "second for the phone")
+            assert phone.hears("second for the phone").via == TEAM
+            with Finch(home, server, "bob") as finch:
+                screen = finch.hears("Alice Arden", "second for the phone").screen()
+                counts = [screen.count(text) for text in ("to Finch", "first for", "second for", "I am on")]
+                assert counts == [0, 1, 1, 0]
+                alice.says(phone.address, "to both")
+                finch.hears("Alice Arden", "to both")
+                phone.hears("to both")
+                server.wait_until_got("bob@localhost", "Finch")
+        with Finch(home, server, "bob") as finch:
+            alice.sees("bob@localhost", "available")
+            alice.says("bob@localhost", "the last")
+            screen = finch.hears("Alice Arden", "the last").screen()
+            assert [screen.count(text) for text in ("first for", "second for", "to both")] == [0, 0, 0]

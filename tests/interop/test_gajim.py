@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.interop.cable import Cable
 from tests.interop.display import display
 from tests.interop.gajim import Gajim
 from tests.interop.person import Person
@@ -61,3 +62,46 @@ def test_it_logs_in_over_direct_tls_and_chats(server, home, screen):
             assert bob.keeps("Bob to the team").contact == TEAM
         alice.sees("bob@localhost", "unavailable")
         assert [heard.body for heard in alice.heard] == ["written", "Hello Alice <b>& all</b>"]
+
+
+def test_it_resumes_when_its_connection_was_cut_and_nobody_notices(server, home, screen):
+    with (
+        Person(server, "alice") as alice,
+        Cable(server.port) as cable,
+        Gajim(home, screen, server, "bob", port=cable.port) as bob,
+    ):
+        alice.sees("bob@localhost", "available")
+        alice.says("bob@localhost", "before")
+        bob.keeps("before")
+        cable.cut()
+        alice.says("bob@localhost", "meanwhile")
+        bob.logs("Session resumption succeeded")
+        assert bob.keeps("meanwhile").contact == alice.address
+        alice.says("bob@localhost", "after")
+        bob.keeps("after")
+        bob.says(alice.address, "back again")
+        assert alice.hears("back again").sender == "bob@localhost/gajim"
+        assert bob.keeps("back again").is_own
+        assert cable.connections == 2
+        bob_was = [show for jid, show in alice.came_and_went if jid.startswith("bob@localhost")]
+        assert bob_was == ["available"]
+        assert [kept.body for kept in bob.kept()] == ["before", "meanwhile", "after", "back again"]
+
+
+def test_it_resumes_when_the_server_was_killed(server, home, screen):
+    with Cable(server.port) as cable, Gajim(home, screen, server, "bob", port=cable.port) as bob:
+        with Person(server, "alice") as alice:
+            alice.sees("bob@localhost", "available")
+            alice.says("bob@localhost", "before")
+            bob.keeps("before")
+            server.is_killed()
+        server.starts_again()
+        cable.to = server.port
+        with Person(server, "alice") as alice:
+            alice.says("bob@localhost", "meanwhile")
+            bob.logs("Session resumption succeeded")
+            bob.keeps("meanwhile")
+            bob.says(alice.address, "back again")
+            alice.hears("back again")
+        assert bob.keeps("back again").is_own
+        assert [kept.body for kept in bob.kept()] == ["before", "meanwhile", "back again"]

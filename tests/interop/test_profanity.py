@@ -94,3 +94,43 @@ def test_messages_wait_for_it(server, profanity):
     profanity.terminal.wait_for(r"<< chat message: (Alice Arden|alice@localhost)/slixmpp \(win 2\)")
     conversation = profanity.conversation("alice@localhost", "Alice Arden")
     assert conversation.wait_for("for later").count("for later") == 1
+
+
+def test_it_has_what_another_device_says_and_hears(server, profanity):
+    profanity.connect(server, "bob")
+    with Person(server, "alice") as alice, Person(server, "bob", resource="phone", wants_copies=True) as phone:
+        alice.sees(phone.jid, "available")
+        conversation = profanity.conversation("alice@localhost", "Alice Arden")
+        alice.says(phone.jid, "to the phone")
+        assert phone.hears("to the phone").sender == alice.jid
+        conversation.wait_for(r" - Alice Arden/slixmpp: to the phone$")
+        phone.says(alice.address, "from the phone")
+        conversation.wait_for(r" - me: from the phone$")
+        conversation.type("from Profanity")
+        alice.hears("from Profanity")
+        copy = phone.gets_copy("from Profanity")
+        assert copy.is_sent
+        assert copy.sender.startswith("bob@localhost/profanity.")
+        assert copy.to in {alice.address, alice.jid}
+        alice.says("bob@localhost", "to both")
+        phone.hears("to both")
+        screen = conversation.wait_for(r" - Alice Arden/slixmpp: to both$")
+        for text in ("to the phone", "from the phone", "from Profanity", "to both"):
+            assert screen.count(text) == 1, screen
+        assert [heard.body for heard in phone.heard] == ["to the phone", "to both"]
+        assert [copy.body for copy in phone.copies] == ["from Profanity"]
+
+
+def test_another_device_writes_to_the_alias(server, profanity):
+    profanity.connect(server, "alice")
+    with Person(server, "alice", resource="phone", wants_copies=True) as phone, Person(server, "carol") as carol:
+        phone.sees("carol@localhost", "available")
+        phone.says(TEAM, "from the phone")
+        assert carol.hears("from the phone").sender == phone.jid
+        conversation = profanity.conversation(TEAM, "Sales team")
+        conversation.wait_for(r" - me: from the phone$")
+        conversation.type("from Profanity")
+        assert phone.gets_copy("from Profanity").to == TEAM
+        carol.hears("from Profanity")
+        assert conversation.screen().count("from the phone") == 1
+        assert phone.heard == []
