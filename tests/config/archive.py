@@ -18,6 +18,6 @@ def say(shell, *drafts, at=NOON):
         clock = Clock()
         clock.now = at
         async with Island() as island, SqliteArchive(island, shell.data / ARCHIVE, clock=clock) as archive:
-            return [stored.id for stored in await archive.commit(drafts, {})]
+            return [stored.id for stored in await archive.commit(drafts)]
 
     return trio.run(commit)

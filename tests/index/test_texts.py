@@ -17,7 +17,7 @@ async def test_a_message_with_its_histories(archive):
         says(f"{A}/desk", f"{A}/phone", "three"),
         says(A, B, "text \x00 \n with 🦜 and <&>'\""),
     ]
-    ids = [stored.id for stored in await archive.commit(drafts, {})]
+    ids = [stored.id for stored in await archive.commit(drafts)]
     assert await archive.texts.since(0, 10) == [
         Indexed(ids[0], "one", (Side(A, B, ("phone",)), Side(B, A, ("desk",)))),
         Indexed(ids[1], "two", (Side(A, TEAM, ("",)), Side(B, A, ("desk",)), Side(C, A, ("desk",)))),
@@ -27,7 +27,7 @@ async def test_a_message_with_its_histories(archive):
 
 
 async def test_page_after_page(archive):
-    ids = [stored.id for stored in await archive.commit([says(A, B, str(n)) for n in range(250)], {})]
+    ids = [stored.id for stored in await archive.commit([says(A, B, str(n)) for n in range(250)])]
     pages, after = [], 0
     while page := await archive.texts.since(after, 100):
         pages.append([message.id for message in page])
@@ -38,7 +38,7 @@ async def test_page_after_page(archive):
 
 
 async def test_messages_without_a_body_are_passed_on_but_not_counted(archive):
-    one, _, three = await archive.commit([says(A, B, "one"), says(A, B, ""), says(A, B, "three")], {})
+    one, _, three = await archive.commit([says(A, B, "one"), says(A, B, ""), says(A, B, "three")])
     page = await archive.texts.since(0, 10)
     assert [(message.body, len(message.sides)) for message in page] == [("one", 2), ("", 0), ("three", 2)]
     assert await archive.texts.count(0) == 0
@@ -50,9 +50,9 @@ async def test_long_pages_end_early(archive, monkeypatch):
     if isinstance(archive, MemoryArchive):
         pytest.skip("nothing is read in pieces there")
     long = "x" * texts.PAGE_BYTES
-    ids = [stored.id for stored in await archive.commit([says(A, B, body) for body in ("a", "b", long, "c", "d")], {})]
+    ids = [stored.id for stored in await archive.commit([says(A, B, body) for body in ("a", "b", long, "c", "d")])]
     crowd = says_to_alias(A, TEAM, " ".join(f"p{n}@x.org" for n in range(20_000)), body="to all")
-    ids += [stored.id for stored in await archive.commit([crowd, says(A, B, "e")], {})]
+    ids += [stored.id for stored in await archive.commit([crowd, says(A, B, "e")])]
     pages, after = [], 0
     while page := await archive.texts.since(after, 100):
         pages.append([message.id for message in page])
