@@ -277,7 +277,16 @@ class Accounts(Protocol):
         """
 
     async def remove(self, addresses: Sequence[str]) -> list[RemovedContact]:
-        """Remove members and aliases, with what they kept, in one transaction; unknown ones are left out."""
+        """Remove members and aliases, with what they kept, in one transaction; unknown ones are left out.
+
+        The members are among the `departing` from then on.
+        """
+
+    async def departing(self) -> list[str]:
+        """Members who were removed and whose history is not gone yet, see `engine.retention`."""
+
+    async def departed(self, address: str) -> None:
+        """The history of this one is gone."""
 
     async def set_verifiers(self, address: str, verifiers: Mapping[str, "Verifier"]) -> None:
         """A new password."""

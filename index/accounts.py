@@ -158,12 +158,22 @@ class SqliteAccounts:
                     removed.append(RemovedContact(address=address, kind=_KINDS[row[0][0]], changed=changed))
             rows = [(r.address, versions.number(_domain(r.address)), r.kind.value, r.changed) for r in removed]
             insert(connection, "removed_contact (address, domain, kind, changed)", rows)
+            members = [(r.address,) for r in removed if not r.is_alias]
+            insert(connection, "departing (address)", members, "ON CONFLICT DO NOTHING")
             for number in {row[1] for row in rows}:
                 connection.execute(_FORGET_OLDEST_REMOVED, {"domain": number, "kept": REMOVED_KEPT})
             versions.save()
             return removed
 
         return await self._write(write)
+
+    async def departing(self) -> list[str]:
+        """See `engine.ports.Accounts.departing`."""
+        return [address for (address,) in await self._fetch("SELECT address FROM departing ORDER BY address")]
+
+    async def departed(self, address: str) -> None:
+        """See `engine.ports.Accounts.departed`."""
+        await self._write(lambda line: line.execute("DELETE FROM departing WHERE address = ?", (address,)).rowcount)
 
     async def problems(self) -> list[str]:
         """See `engine.ports.Accounts.problems`.

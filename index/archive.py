@@ -31,6 +31,7 @@ from index.database import Database, describe_damage, in_chunks, insert, placeho
 from index.histories import SqliteHistories
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.migrations import Schema
+from index.retention import SqliteRetention
 from index.texts import SqliteTexts
 
 APPLICATION_ID: Final = 0x526F6B61
@@ -53,6 +54,7 @@ class SqliteArchive:
     Attributes:
         histories: reads the same file.
         texts: the same file, as the history search wants it.
+        retention: takes messages out of it for good.
     """
 
     def __init__(self, island: Island, path: Path, *, clock: Callable[[], float]) -> None:
@@ -60,6 +62,7 @@ class SqliteArchive:
         self._database = Database(path, Schema.load("archive", APPLICATION_ID), has_foreign_keys=False)
         self.histories = SqliteHistories(island, self._database)
         self.texts = SqliteTexts(island, self._database)
+        self.retention = SqliteRetention(island, self._database)
         self._clock = clock
         self._ids = MessageIds(clock, 0)
         self._opened_at = 0
@@ -250,6 +253,12 @@ _MISSED: Final = f"""
     LIMIT :limit
 """  # noqa: S608
 
+# What was removed for good had ids, too.
+_NEWEST: Final = """
+    SELECT max(ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM departure), 0),
+               (SELECT purged FROM retention) - 1)
+"""
+
 _LEDGER: Final = """
     SELECT owner.jid, peer.jid, role
     FROM (
@@ -272,7 +281,7 @@ def _resent(connection: sqlite3.Connection, first: dict[tuple[int, str], int]) -
 
 
 def _newest(connection: sqlite3.Connection) -> int:
-    newest: int = connection.execute("SELECT ifnull(max(id), 0) FROM message").fetchone()[0]
+    newest: int = connection.execute(_NEWEST).fetchone()[0]
     return newest
 
 
@@ -291,8 +300,14 @@ _CHECKS: Final = (
         "message {0} has no sent entry of its sender {1}",
         """
         SELECT message.id, ifnull(jid, 'number ' || sender) FROM message LEFT JOIN address ON address.id = sender
-        LEFT JOIN entry ON entry.owner = sender AND entry.id = message.id AND role = 1 WHERE entry.id IS NULL
+        LEFT JOIN entry ON entry.owner = sender AND entry.id = message.id AND role = 1
+        LEFT JOIN departure ON departure.owner = sender
+        WHERE entry.id IS NULL AND message.id > ifnull(departure.id, 0)
         """,
+    ),
+    (
+        "message {0} is in nobody's history",
+        "SELECT message.id FROM message LEFT JOIN entry ON entry.id = message.id WHERE entry.id IS NULL",
     ),
     (
         "entry of {0} for message {1}: there is no such message",

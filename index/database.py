@@ -16,6 +16,8 @@ per statement: each time may cost 5 ms while another thread computes. For the sa
 the transaction is there; what the program does wrong comes through as it is. After an error that may have hurt the
 connection, the next call opens a new one; the file itself is never made anew behind a running server's back.
 
+**Deleted** is zeroed (``secure_delete``), and stays in the log until that is emptied.
+
 **Files**: mode 0600, and 0700 for a folder made here. Closing leaves one file without ``-wal`` and ``-shm``.
 """
 
@@ -53,6 +55,10 @@ LOG_BYTES = 64 * 1024 * 1024
 
 CHUNK_ROWS = 256
 """Rows in one statement, at most; with 12 columns far below SQLite's 32,766 parameters."""
+
+EMPTY_LOG_ATTEMPTS = 100
+EMPTY_LOG_SECONDS = 0.05
+"""Between two attempts to empty the log; pages of other programs are read in less."""
 
 INTERRUPT_SECONDS = 0.002
 """Between two attempts to stop a read whose caller was cancelled."""
@@ -144,6 +150,27 @@ class Database:
         finally:
             await line.drop()
 
+    async def empty_log(self) -> bool:
+        """Copy the log into the file and cut it off; False: another program reads an old state of it and does not end.
+
+        Raises:
+            StorageUnavailable: the disk is in the way.
+        """
+        line = _Line(lambda: self._connect("rw"))
+        try:
+            for _ in range(EMPTY_LOG_ATTEMPTS):
+                # Most of it is copied while others write; they wait for the rest.
+                await self._run(
+                    line, lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                )
+                async with self._writer.lock:
+                    if await self._run(line, _cut_log):
+                        return True
+                await asyncio.sleep(EMPTY_LOG_SECONDS)
+            return False
+        finally:
+            await line.drop()
+
     async def _run(self, line: "_Line", work: Callable[[sqlite3.Connection], T]) -> T:
         async with line.lock:
             try:
@@ -174,6 +201,8 @@ class Database:
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is zeroed; see `index.erasure`
+        connection.execute("PRAGMA temp_store = MEMORY")  # no text in a file that is not ours
         connection.execute(f"PRAGMA foreign_keys = {self._has_foreign_keys:d}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB:d}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
@@ -255,6 +284,13 @@ def _look(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T
     finally:
         # Whatever happened: a connection that stayed in here would go on seeing this old state.
         connection.execute("ROLLBACK")
+
+
+def _cut_log(connection: sqlite3.Connection) -> bool:
+    """Whether the log could be emptied; nobody is waited for."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy
 
 
 def _code(error: BaseException | None) -> int | None:

@@ -18,6 +18,7 @@ from engine.ports import NOTHING, Cursor, Draft, KeptSession, Notes, StorageUnav
 from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.memory_histories import MemoryHistories
+from index.memory_retention import MemoryRetention
 from index.texts import MemoryTexts
 
 Verifiers = Mapping[str, Verifier]
@@ -33,6 +34,7 @@ class MemoryArchive:
         fail_with: raised by every call until it is None again.
         histories: reads the same messages.
         texts: the same messages, as the history search wants them.
+        retention: takes messages out of it for good.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -47,6 +49,16 @@ class MemoryArchive:
         self._sessions: dict[str, tuple[int, KeptSession]] = {}
         self.histories = MemoryHistories(self._chats, self._entries, self._reach_disk)
         self.texts = MemoryTexts(self._chats, self._entries, self._reach_disk)
+        self.retention = MemoryRetention(
+            chats=self._chats,
+            entries=self._entries,
+            of_owner=self._of_owner,
+            by_origin=self._by_origin,
+            cursors=self._cursors,
+            histories=self.histories,
+            forget_sessions=self._forget_sessions_of,
+            reach_disk=self._reach_disk,
+        )
 
     async def commit(self, drafts: Sequence[Draft], notes: Notes = NOTHING) -> list[Stored]:
         """See `engine.ports.Archive.commit`."""
@@ -98,7 +110,8 @@ class MemoryArchive:
 
     async def newest(self) -> int:
         """See `engine.ports.Archive.newest`."""
-        return next(reversed(self._chats), 0)  # ids grow
+        gone = max(self.retention.purged - 1, *self.histories.departures.values(), 0)
+        return max(next(reversed(self._chats), 0), gone)  # ids grow
 
     async def ledger(self, message_id: int) -> list[Entry]:
         """See `index.archive.SqliteArchive.ledger`."""
@@ -128,6 +141,9 @@ class MemoryArchive:
         for entry in self._entries[message_id]:
             self._of_owner.setdefault(entry.owner, []).append((message_id, entry))
         return Stored(message_id)
+
+    def _forget_sessions_of(self, owner: str) -> None:
+        self._sessions = {token: each for token, each in self._sessions.items() if each[1].session.bare != owner}
 
     def _note(self, notes: Notes) -> None:
         for (owner, family), cursor in notes.cursors.items():
@@ -174,6 +190,7 @@ class MemoryAccounts:
         self.fail_with: StorageUnavailable | None = None
         self._domains: dict[str, _Domain] = {}
         self._retired_version = 0
+        self._departing: set[str] = set()
         self._verifiers: dict[str, Verifiers] = {}
         self._personal: dict[str, dict[str, PersonalContact]] = {}
         self._photos: dict[str, Photo] = {}
@@ -256,10 +273,22 @@ class MemoryAccounts:
                 gone = RemovedContact(address=address, kind=contact.kind, changed=domain.take_version())
                 domain.removed[address] = gone
                 removed.append(gone)
+                if not gone.is_alias:
+                    self._departing.add(address)
         for domain in self._domains.values():
             while len(domain.removed) > REMOVED_REMEMBERED + 1:
                 del domain.removed[next(iter(domain.removed))]
         return removed
+
+    async def departing(self) -> list[str]:
+        """See `engine.ports.Accounts.departing`."""
+        await self._reach_disk()
+        return sorted(self._departing)
+
+    async def departed(self, address: str) -> None:
+        """See `engine.ports.Accounts.departed`."""
+        await self._reach_disk()
+        self._departing.discard(address)
 
     async def set_verifiers(self, address: str, verifiers: Verifiers) -> None:
         """See `engine.ports.Accounts.set_verifiers`."""

@@ -73,6 +73,12 @@ class MemoryHistories:
     def _move(self, owner: str, peer: str, message_id: int) -> None:
         self.readings[owner, peer] = max(message_id, self.readings.get((owner, peer), 0))
 
+    def depart(self, owner: str, newest: int) -> None:
+        """The owner left, and his history goes up to here."""
+        self.departures[owner] = max(newest, self.departures.get(owner, 0))
+        for key in [key for key in self.readings if key[0] == owner]:
+            del self.readings[key]
+
     # -- the port ------------------------------------------------------------------------------------------------------
 
     async def page(self, query: HistoryQuery) -> HistoryPage:

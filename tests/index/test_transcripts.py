@@ -51,7 +51,7 @@ async def fill(archive, clock):
         ]
     ):
         clock.now = NOON + n
-        await archive.commit([draft], {})
+        await archive.commit([draft])
 
 
 async def test_a_member_has_what_is_in_his_conversations(archive, path, clock):
@@ -83,7 +83,7 @@ async def test_from_and_to_are_inclusive(archive, path, clock):
 
 async def test_a_line_says_all(archive, path, clock):
     draft = says(f"{A}/desk", f"{B}/phone", "hi", "origin", stanza_id="s", language="de", kind="normal")
-    (stored,) = await archive.commit([draft], {})
+    (stored,) = await archive.commit([draft])
     for owner, peer, is_sent in ((A, B, True), (B, A, False)):
         with Onlooker(path) as onlooker:
             (line,) = read(onlooker, Excerpt(owner))
@@ -106,11 +106,11 @@ async def test_pages_meet_without_gap_or_doubling(archive, path, clock, monkeypa
 
 async def test_what_is_said_meanwhile_is_not_in_it_and_nothing_waits(archive, path, monkeypatch):
     monkeypatch.setattr(transcripts, "PAGE_CHARACTERS", 1)
-    await archive.commit([says(A, B, str(n)) for n in range(3)], {})
+    await archive.commit([says(A, B, str(n)) for n in range(3)])
     with Onlooker(path) as onlooker:
         lines = read(onlooker, Excerpt(A))
         assert next(lines).chat.body == "0"
-        await archive.commit([says(A, B, "late")], {})
+        await archive.commit([says(A, B, "late")])
         # Between two pages nothing is held: the log can be cut off.
         with sqlite3.connect(path) as other:
             assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
@@ -120,7 +120,7 @@ async def test_what_is_said_meanwhile_is_not_in_it_and_nothing_waits(archive, pa
 
 async def test_memory_is_bounded(archive, path):
     for _ in range(15):
-        await archive.commit([says(A, B, "x" * 20_000) for _ in range(100)], {})
+        await archive.commit([says(A, B, "x" * 20_000) for _ in range(100)])
     tracemalloc.start()
     try:
         with Onlooker(path) as onlooker:
@@ -134,7 +134,7 @@ async def test_memory_is_bounded(archive, path):
 
 async def test_the_folder_stays_in_order(island, path, clock):
     async with SqliteArchive(island, path, clock=clock) as archive:
-        await archive.commit([says(A, B)], {})
+        await archive.commit([says(A, B)])
     assert bodies(path, A) == ["hello"]
     assert [p.name for p in path.parent.iterdir()] == ["archive.sqlite"]
 
@@ -167,7 +167,7 @@ async def test_a_file_that_is_not_ours_is_refused(island, path, clock):
 
 
 async def test_a_file_that_breaks_meanwhile_is_told(archive, path):
-    await archive.commit([says(A, B, "x" * 3000) for _ in range(100)], {})
+    await archive.commit([says(A, B, "x" * 3000) for _ in range(100)])
     with Onlooker(path) as onlooker:
         with sqlite3.connect(path) as other:
             other.execute("DROP TABLE entry")
