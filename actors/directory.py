@@ -22,6 +22,7 @@ CATALOGUER: Final = "_cataloguer"
 HISTORIAN: Final = "_historian"
 INDEXER: Final = "_indexer"
 REGISTRAR: Final = "_registrar"
+DEPARTURES: Final = "_departures"
 
 Factory = Callable[[str], ActorRef[Any] | None]
 

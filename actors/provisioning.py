@@ -26,12 +26,14 @@ class Outcome(msgspec.Struct, frozen=True, eq=False):
         changes: of contacts, in the order of their versions.
         opened: domains that are served from now on.
         closed: domains that are served no more.
+        departed: a member whose history is to be removed now, see `actors.retention`; empty: none.
     """
 
     result: a.Result
     changes: tuple[Contact | RemovedContact, ...] = ()
     opened: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    departed: str = ""
 
 
 async def carry_out(command: a.AccountsCommand, accounts: Accounts, configured: Collection[str]) -> Outcome:
@@ -73,6 +75,10 @@ class _Register:
         """The member or alias at an address as it was typed."""
         address = admission.prepare_address(text, await self.domains())
         return admission.check_kind(address, await self.accounts.find(address), kind)
+
+    async def check_new(self, address: str) -> None:
+        """Whether the address is free; see `admission.check_new`."""
+        admission.check_new(address, await self.accounts.find(address), await self.accounts.departing())
 
     async def put(self, contacts: list[Contact], verifiers: Mapping[str, a.Verifiers]) -> list[Contact]:
         """Write; domains of the configuration file that were never used are added first."""
@@ -135,7 +141,7 @@ async def _list_domains(_: a.ListDomains, register: _Register) -> Outcome:
 
 async def _add_user(command: a.AddUser, register: _Register) -> Outcome:
     contact = admission.check_user(command.user, await register.domains())
-    admission.check_new(contact.address, await register.accounts.find(contact.address))
+    await register.check_new(contact.address)
     changes = await register.put([contact], _verifiers({contact.address: command.user.verifiers}))
     return Outcome(a.Done(f"user {contact.address} added"), tuple(changes))
 
@@ -153,7 +159,7 @@ async def _change_user(command: a.ChangeUser, register: _Register) -> Outcome:
 async def _remove_user(command: a.RemoveUser, register: _Register) -> Outcome:
     contact = await register.find(command.address, ContactKind.MEMBER)
     changes, notes = await register.remove(contact.address)
-    return Outcome(a.Done(f"user {contact.address} removed", notes), tuple(changes))
+    return Outcome(a.Done(f"user {contact.address} removed", notes), tuple(changes), departed=contact.address)
 
 
 async def _set_password(command: a.SetPassword, register: _Register) -> Outcome:
@@ -170,7 +176,8 @@ async def _import_users(command: a.ImportUsers, register: _Register) -> Outcome:
     domains = await register.domains()
     taken = {contact.address: contact for domain in domains for contact in await register.contacts(domain)}
     # 100,000 rows take a second: in a thread, so that those who chat do not wait for it.
-    contacts, faults = await trio.to_thread.run_sync(admission.check_import, command.users, domains, taken)
+    departing = frozenset(await register.accounts.departing())
+    contacts, faults = await trio.to_thread.run_sync(admission.check_import, command.users, domains, taken, departing)
     if faults:
         return Outcome(
             a.Refused(f"{len(faults)} of {len(command.users)} rows are faulty", tuple(faults[: a.FAULTS_SHOWN]))
@@ -192,7 +199,7 @@ async def _list_users(command: a.ListUsers, register: _Register) -> Outcome:
 async def _add_alias(command: a.AddAlias, register: _Register) -> Outcome:
     domains = await register.domains()
     address = admission.prepare_address(command.address, domains)
-    admission.check_new(address, await register.accounts.find(address))
+    await register.check_new(address)
     contacts = await register.contacts(_domain(address))
     members = admission.check_alias(address, command.members, domains, contacts)
     name = admission.check_text(address, "name", command.name)

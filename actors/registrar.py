@@ -18,10 +18,12 @@ from typing import Any, ClassVar, Final
 import msgspec
 import trio
 
-from actors.directory import INDEXER, REGISTRAR, Directory
+from actors.departures import Depart, Departed, DepartureDelayed
+from actors.directory import DEPARTURES, INDEXER, REGISTRAR, Directory
 from actors.future import TrioFuture
 from actors.mailbox import MailboxFull
 from actors.provisioning import Outcome, carry_out
+from actors.retention import with_history
 from actors.runtime import Runtime, TrioActor
 from actors.worker import Worker
 from engine import administration as a
@@ -83,6 +85,7 @@ class Registrar(Worker):
         self._configured = frozenset(configured)
         self._open_domain = open_domain
         self._close_domain = close_domain
+        self._leaving: dict[str, tuple[a.Done, str]] = {}  # what to answer to whom, when the history is gone
 
     def on_start(self) -> None:
         """Take the address."""
@@ -116,7 +119,24 @@ class Registrar(Worker):
     async def _administer(self, message: a.Administer) -> None:
         outcome = await carry_out(message.command, self._accounts, self._configured)
         await self._announce(outcome)
-        self._directory.tell(message.reply_to, a.Administered(outcome.result))
+        if outcome.departed and isinstance(outcome.result, a.Done):
+            self._leaving[outcome.departed] = outcome.result, message.reply_to
+            if not self._directory.tell(DEPARTURES, Depart()):
+                self._answer_leaving(outcome.departed, None)
+        else:
+            self._directory.tell(message.reply_to, a.Administered(outcome.result))
+
+    async def _departed(self, event: Departed) -> None:
+        if event.address in self._leaving:
+            self._answer_leaving(event.address, event.messages)
+
+    async def _departure_delayed(self, _: DepartureDelayed) -> None:
+        for address in tuple(self._leaving):
+            self._answer_leaving(address, None)
+
+    def _answer_leaving(self, address: str, messages: int | None) -> None:
+        result, reply_to = self._leaving.pop(address)
+        self._directory.tell(reply_to, a.Administered(with_history(result, messages)))
 
     async def _announce(self, outcome: Outcome) -> None:
         for domain in outcome.opened:
@@ -200,6 +220,8 @@ class Registrar(Worker):
 
     _handlers: ClassVar[dict[type, Callable[[Any, Any], Awaitable[None]]]] = {
         a.Administer: _administer,
+        Departed: _departed,
+        DepartureDelayed: _departure_delayed,
         m.FetchPersonal: _fetch_personal,
         m.SetPersonalContact: _set_personal,
         m.FetchCard: _fetch_card,

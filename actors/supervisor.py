@@ -1,8 +1,8 @@
 """The supervisor: starts the system in order, owns everything that has no other owner, and ends what must not go on.
 
-Start order: the workers that keep and find (archiver, historian, cataloguer, indexer, registrar), then the domains with their
-aliases. Gateways come last, from the assembler, when everything they could ask for is there. Users and sessions are started by
-need and owned by their domain.
+Start order: the workers that keep and find (archiver, historian, cataloguer, indexer, registrar, departures), then the domains
+with their aliases. Gateways come last, from the assembler, when everything they could ask for is there. Users and sessions are
+started by need and owned by their domain.
 
 An actor that uses up its restart budget is lost. If it is a worker or a domain the process ends: without an archiver nothing
 may be acknowledged, and an operator's service manager starts the server anew. A message that failed twice is set aside, and
@@ -17,7 +17,8 @@ import msgspec
 
 from actors.archiver import Archiver
 from actors.cataloguer import Cataloguer
-from actors.directory import ARCHIVER, CATALOGUER, HISTORIAN, INDEXER, REGISTRAR, Directory
+from actors.departures import Departures
+from actors.directory import ARCHIVER, CATALOGUER, DEPARTURES, HISTORIAN, INDEXER, REGISTRAR, Directory
 from actors.domain import Domain
 from actors.historian import Historian
 from actors.indexer import Indexer
@@ -29,6 +30,7 @@ from engine.contacts import ContactList
 from engine.errors import Condition
 from engine.limits import Limits
 from engine.ports import Accounts, Archive, ContactSearch, HistorySearch, Texts
+from engine.retention import Retention
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Ports(msgspec.Struct, frozen=True):
     search: ContactSearch
     history: HistorySearch
     texts: Texts
+    retention: Retention
 
 
 class Supervisor(TrioActor):
@@ -95,6 +98,7 @@ class Supervisor(TrioActor):
             open_domain=self._open_domain,
             close_domain=self._close_domain,
         )
+        self._start(DEPARTURES, Departures, ports.retention, ports.accounts)
         for name, contacts in self._domains.items():
             self._open_domain(name, contacts)
 

@@ -135,6 +135,10 @@ class User(TrioActor):
         while self._outgoing:
             sent = self._outgoing[0]
             chat = sent.chat
+            if self._contact(self._address) is None:  # removed: nothing of this account comes into the archive any more
+                self._refuse(sent, Condition.NOT_ALLOWED, "the account was removed")
+                self._outgoing.popleft()
+                continue
             stop = self._directory.blocks(self._domain).stop_chat(chat)
             if stop is not None:
                 self._tell_refusal(stop)
@@ -164,6 +168,8 @@ class User(TrioActor):
 
     def _hand_over(self, sent: m.SendChat, recipients: tuple[str, ...], absent: tuple[str, ...] = ()) -> None:
         chat = sent.chat
+        # An alias may have named somebody who was removed meanwhile; see `actors.departures`.
+        recipients, absent = (tuple(filter(self._contact, addresses)) for addresses in (recipients, absent))
         if delivery.is_archived(chat):
             if self._tell_archiver(m.ArchiveChat(sent, recipients, absent)):
                 self._at_archiver += 1

@@ -22,12 +22,13 @@ import trio
 
 from actors.directory import Directory
 from actors.registrar import administer
+from actors.retention import finish
 from actors.runtime import ActorRef, Runtime
 from actors.sessions import Sessions
 from actors.supervisor import Ports, Supervisor, tell_sender
 from config.settings import Endpoint, Settings
 from config.status import figures
-from config.upkeep import Stores, open_stores, reindex, verify
+from config.upkeep import HistoryIndex, Stores, open_stores, purge_history, reindex, verify
 from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, RemovedContact
 from engine.ports import StorageUnavailable
@@ -48,6 +49,10 @@ INDEX_SECONDS: Final = 1.0
 
 REINDEX_PAUSE_SECONDS: Final = 0.01
 """Between two pages of messages that are indexed again at an operator's request: chat has the processor when it wants it."""
+
+FINISH_SECONDS: Final = 600.0
+"""Between two looks at whether the search index has words of what is in nobody's history any more; to make it anew costs as
+much as reading the whole archive."""
 
 SWITCH_SECONDS: Final = 0.0005
 """How long one thread keeps the interpreter from another that wants it: a commit changes threads a few times, and Python's own
@@ -146,6 +151,7 @@ class _Server:
             nursery.start_soon(self._bring_index_up_to_date, indexed)
             with trio.move_on_after(INDEX_SECONDS):
                 await indexed.wait()
+            nursery.start_soon(self._finish_removals)
             await nursery.start(self._reception.run)
             async with trio.open_nursery() as doors:
                 listening = await self._open_gateways(doors)
@@ -166,7 +172,7 @@ class _Server:
             Supervisor,
             self._runtime,
             self._directory,
-            Ports(stores.archive, stores.accounts, stores.search, stores.history, stores.texts),
+            Ports(stores.archive, stores.accounts, stores.search, stores.history, stores.texts, stores.retention),
             self._settings.limits,
             newest=self._newest,
             domains=self._domains,
@@ -218,11 +224,22 @@ class _Server:
             log.warning("contact index: not brought up to date: %s", error)
         done.set()
 
+    async def _finish_removals(self) -> None:
+        """Now, what an earlier process left; from time to time, what the departures of members left."""
+        index = HistoryIndex(self._stores, REINDEX_PAUSE_SECONDS)
+        while True:
+            try:
+                await finish(self._stores.retention, index)
+            except StorageUnavailable as error:
+                log.warning("removed messages: not gone from everywhere yet, tried again later: %s", error)
+            await trio.sleep(FINISH_SECONDS)
+
     def _answer(self) -> control.Answer:
         return control.router(
             administer=partial(administer, runtime=self._runtime, directory=self._directory),
             verify=partial(verify, self._stores),
             reindex=partial(reindex, self._stores, pause=REINDEX_PAUSE_SECONDS),
+            purge=partial(purge_history, self._stores, pause=REINDEX_PAUSE_SECONDS),
             status=partial(figures, self._stores, self._runtime, self._directory, self._reception, self._gateways),
         )
 

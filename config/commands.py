@@ -131,7 +131,10 @@ def change_user(address: str, name: str | None, title: str | None, department: s
 @click.argument("address")
 @config_option
 def remove_user(address: str) -> None:
-    """Remove a member, also from the aliases that name it; its history stays in the archive."""
+    """Remove a member, also from the aliases that name it, with its history; those with whom it talked keep theirs.
+
+    `rookery history export` before it is the way to keep the history.
+    """
     tell(perform(settings(), a.RemoveUser(address)))
 
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
+from config import commands
 from config.context import config_option, settings
 from config.dates import Date, Span, from_microseconds
 from config.operation import perform
 from config.output import output
 from config.settings import Settings
-from config.terminal import Failed
+from config.terminal import Failed, print_json
 from config.transcripts import WRITERS, Heading
 from config.upkeep import ARCHIVE
 from engine import administration as a
@@ -76,6 +78,36 @@ def export(
                 target.write(piece)
     except (DatabaseRefused, StorageUnavailable) as error:
         raise Failed(str(error)) from error
+
+
+@history.command("purge")
+@click.option("--before", type=Date(), required=True, help="Everything from before this day or time goes.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@commands.json_option
+@config_option
+def purge(*, before: Span, dry_run: bool, as_json: bool) -> None:
+    """Remove old messages for good, from every history, from the search index, and from the disk.
+
+    Dates are like 2026-11-25 and mean the beginning of that day in UTC; times are like 2026-11-25T17:30:00+01:00. A message
+    that still waits for someone who never came goes, too. Chat goes on meanwhile.
+    """
+    result = perform(settings(), a.PurgeHistory(before=before.first, is_rehearsal=dry_run))
+    if not isinstance(result, a.Purged):
+        return
+    extent = result.extent
+    if as_json:
+        print_json({**msgspec.to_builtins(extent), "is_removed": not dry_run})
+        return
+    verb = "would remove" if dry_run else "removed"
+    waiting = f"; {extent.waiting} of them had not reached a recipient" if extent.waiting else ""
+    click.echo(
+        f"{verb} {_count(extent.messages, 'message')} ({_count(extent.octets, 'byte')} of text)"
+        f" of {_count(extent.conversations, 'conversation')} of {_count(extent.members, 'member')}{waiting}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _find(loaded: Settings, typed: str) -> Contact:

@@ -11,8 +11,8 @@ from typing import Final
 import trio
 
 from config.settings import Settings
+from config.stopped import carry_out_stopped
 from config.terminal import Failed
-from config.upkeep import carry_out_stopped
 from engine import administration as a
 from gateways.control import Caller, ControlError, FolderBusyError, FolderError, claim
 

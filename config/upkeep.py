@@ -1,7 +1,7 @@
-"""Looking after what is kept: verify, reindex, and the databases opened for a command while no server runs.
+"""Looking after what is kept: the stores opened, verified, indexed again, and freed of what is too old.
 
-`verify` and `reindex` work on open stores, whoever opened them: the assembler gives them to the control socket, and the command
-line calls them itself when the server is stopped.
+All of it works on open stores, whoever opened them: the assembler gives it to the control socket, and the command line calls it
+itself when the server is stopped (`config.stopped`).
 """
 
 import time
@@ -13,18 +13,17 @@ from typing import Final
 import msgspec
 import trio
 
-from actors.provisioning import carry_out
-from config.settings import Settings
+from actors.retention import PACE, purge
 from engine import administration as a
 from engine.admission import alias_problems
 from engine.contacts import Contact
-from engine.ports import Accounts, Archive, HistorySearch, StorageUnavailable, Texts
+from engine.ports import Accounts, Archive, HistorySearch, Texts
+from engine.retention import Retention
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
 from index.contacts import TantivyContacts
 from index.history_index import TantivyHistory
-from index.migrations import DatabaseRefused
 from index.rebuild import IndexedContacts, bring_history_up_to_date, bring_up_to_date, leave_other_archives
 
 ARCHIVE = "archive.sqlite"
@@ -46,6 +45,7 @@ class Stores(msgspec.Struct, frozen=True):
     search: IndexedContacts
     history: HistorySearch
     texts: Texts
+    retention: Retention
 
 
 @asynccontextmanager
@@ -58,6 +58,13 @@ async def open_accounts(data_dir: Path) -> AsyncIterator[Accounts]:
     """
     async with Island() as island, SqliteAccounts(island, data_dir / ACCOUNTS) as accounts:
         yield accounts
+
+
+@asynccontextmanager
+async def open_archive(data_dir: Path) -> AsyncIterator[SqliteArchive]:
+    """The archive alone; see `open_accounts`."""
+    async with Island() as island, SqliteArchive(island, data_dir / ARCHIVE, clock=time.time) as archive:
+        yield archive
 
 
 @asynccontextmanager
@@ -77,7 +84,34 @@ async def open_stores(data_dir: Path) -> AsyncIterator[Stores]:
         history = await trio.to_thread.run_sync(TantivyHistory.open, data_dir / HISTORY)
         stack.push_async_callback(history.aclose)
         await leave_other_archives(history, archive)
-        yield Stores(archive, accounts, search, history, archive.texts)
+        yield Stores(archive, accounts, search, history, archive.texts, archive.retention)
+
+
+async def purge_history(stores: Stores, command: a.PurgeHistory, *, pace: float = PACE, pause: float = 0) -> a.Result:
+    """Remove what is too old; see `actors.retention.purge` and, for `pause`, `HistoryIndex`."""
+    now = int(time.time() * 1_000_000)
+    return await purge(command, stores.retention, HistoryIndex(stores, pause), now=now, pace=pace)
+
+
+class HistoryIndex:
+    """`actors.retention.WordIndex` of open stores.
+
+    Args:
+        stores: open.
+        pause: seconds between two pages, see `index.rebuild.bring_history_up_to_date`.
+    """
+
+    def __init__(self, stores: Stores, pause: float = 0) -> None:
+        self._stores = stores
+        self._pause = pause
+
+    async def catch_up(self) -> None:
+        """Know all that the archive has by now."""
+        await bring_history_up_to_date(self._stores.history, self._stores.texts, pause=self._pause)
+
+    async def renew(self) -> None:
+        """Be made anew of what the archive has."""
+        await bring_history_up_to_date(self._stores.history, self._stores.texts, is_forced=True, pause=self._pause)
 
 
 async def verify(stores: Stores) -> list[str]:
@@ -106,10 +140,13 @@ async def _index_problems(stores: Stores, domain: str) -> list[str]:
 
 
 async def _history_problems(stores: Stores) -> list[str]:
-    """What the index knows is compared with what it should know by now; it may be behind."""
+    """What the index knows is compared with what it should know by now; it may be behind.
+
+    For some time after a member was removed it knows more, see `actors.retention`.
+    """
     newest, indexed = await stores.history.newest(), await stores.history.count()
     known = await stores.texts.count(newest)
-    if known == indexed:
+    if known == indexed or (await stores.retention.erased())[1]:
         return []
     return [f"{HISTORY}: {indexed} messages, but there are {known}; run `rookery reindex`"]
 
@@ -126,75 +163,7 @@ async def reindex(stores: Stores, *, pause: float = 0) -> str:
     """
     brought = await bring_up_to_date(stores.search, stores.accounts, is_forced=True)
     contacts = sum(domain.entries for domain in brought)
+    erased, _ = await stores.retention.erased()
     messages = await bring_history_up_to_date(stores.history, stores.texts, is_forced=True, pause=pause)
+    await stores.retention.renewed(erased)
     return f"{contacts} contacts and {messages} messages indexed again"
-
-
-async def carry_out_stopped(settings: Settings, command: a.Command) -> a.Result:
-    """Do what the server would do, without it; the caller holds the claim."""
-    try:
-        return await _carry_out_stopped(settings, command)
-    except (DatabaseRefused, StorageUnavailable) as error:
-        if isinstance(command, a.Verify | a.CheckAccounts):
-            return a.Inspected((str(error),))
-        return a.Refused(str(error))
-
-
-async def _carry_out_stopped(settings: Settings, command: a.Command) -> a.Result:
-    data_dir = settings.data_dir
-    if isinstance(command, a.ShowStatus):
-        return a.StatusShown(await _status(settings))
-    if isinstance(command, a.CheckAccounts):
-        return a.Inspected(tuple(await _check(settings)))
-    if not isinstance(command, a.Verify | a.Reindex):
-        async with open_accounts(data_dir) as accounts:
-            return (await carry_out(command, accounts, settings.domains)).result
-    async with open_stores(data_dir) as stores:
-        for domain in set(settings.domains) - set(await stores.accounts.domains()):
-            await stores.accounts.add_domain(domain)
-        if isinstance(command, a.Reindex):
-            return a.Done(await reindex(stores))
-        await bring_up_to_date(stores.search, stores.accounts)  # as the next start would
-        await bring_history_up_to_date(stores.history, stores.texts)
-        return a.Inspected(tuple(await verify(stores)))
-
-
-async def _check(settings: Settings) -> list[str]:
-    """Faults of the accounts, and whether the archive would be opened; each database has its own say."""
-    problems: list[str] = []
-    try:
-        async with open_accounts(settings.data_dir) as accounts:
-            result = (await carry_out(a.CheckAccounts(), accounts, settings.domains)).result
-            problems += result.problems if isinstance(result, a.Inspected) else [str(result)]
-    except (DatabaseRefused, StorageUnavailable) as error:
-        problems.append(str(error))
-    archive = settings.data_dir / ARCHIVE
-    if archive.exists():
-        try:
-            async with Island() as island, SqliteArchive(island, archive, clock=time.time):
-                pass
-        except (DatabaseRefused, StorageUnavailable) as error:
-            problems.append(str(error))
-    return problems
-
-
-async def _status(settings: Settings) -> dict[str, str | int | float | bool | None]:
-    async with open_accounts(settings.data_dir) as accounts:
-        domains = {*await accounts.domains(), *settings.domains}
-        entries = [entry for domain in domains for entry in await accounts.contacts(domain)]
-    contacts = [entry for entry in entries if isinstance(entry, Contact)]
-    aliases = sum(contact.is_alias for contact in contacts)
-    return {
-        "server": "stopped",
-        "domains": len(domains),
-        "users": len(contacts) - aliases,
-        "aliases": aliases,
-        "archive_bytes": _size(settings.data_dir / ARCHIVE),
-    }
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

@@ -15,6 +15,7 @@ import msgspec
 
 from engine.contacts import Contact
 from engine.ports import Verifier
+from engine.retention import Extent
 
 Verifiers = dict[str, Verifier]
 """Of one member: the verifier of each hash name. Empty: nobody can log in until a password is set."""
@@ -77,7 +78,7 @@ class ChangeUser(_Command, frozen=True):
 
 
 class RemoveUser(_Command, frozen=True):
-    """A member goes, with its password, own names for contacts and photo, and out of every alias."""
+    """A member goes, with its history, password, own names for contacts and photo, and out of every alias."""
 
     address: str
 
@@ -155,6 +156,13 @@ class Reindex(_Command, frozen=True):
     """Both search indexes again from the databases."""
 
 
+class PurgeHistory(_Command, frozen=True):
+    """Remove every message from before a time (microseconds since 1970). `is_rehearsal`: only say what that would be."""
+
+    before: int
+    is_rehearsal: bool = False
+
+
 class ShowStatus(_Command, frozen=True):
     """Sessions, queues, archive lag, memory."""
 
@@ -178,7 +186,7 @@ AccountsCommand = (
 )
 """What is asked of the accounts: of the registrar while a server runs."""
 
-Command = AccountsCommand | Verify | Reindex | ShowStatus
+Command = AccountsCommand | Verify | Reindex | PurgeHistory | ShowStatus
 
 
 # -- results ------------------------------------------------------------------------------------------------------------
@@ -227,13 +235,19 @@ class Inspected(_Result, frozen=True):
     problems: tuple[str, ...] = ()
 
 
+class Purged(_Result, frozen=True):
+    """What was removed, or would be."""
+
+    extent: Extent
+
+
 class StatusShown(_Result, frozen=True):
     """Figures by name, in the order in which they are to be shown."""
 
     figures: dict[str, str | int | float | bool | None]
 
 
-Result = Done | Refused | DomainsListed | ContactsListed | Inspected | StatusShown
+Result = Done | Refused | DomainsListed | ContactsListed | Inspected | Purged | StatusShown
 
 
 # -- between actors -----------------------------------------------------------------------------------------------------

@@ -81,14 +81,18 @@ def check_user(user: NewUser, domains: Collection[str]) -> Contact:
     )
 
 
-def check_new(address: str, existing: Contact | None) -> None:
+def check_new(address: str, existing: Contact | None, departing: Collection[str] = ()) -> None:
     """Whether the address is free.
 
     Raises:
-        Refusal: a member or an alias has it.
+        Refusal: a member or an alias has it, or it is one of those whose history is not gone yet.
     """
     if existing is not None:
         raise Refusal(Condition.CONFLICT, f"{address} exists already, as {_ARTICLES[existing.kind]}")
+    if address in departing:
+        raise Refusal(
+            Condition.CONFLICT, f"{address} was removed, and its history is still being removed; try again in a moment"
+        )
 
 
 def check_kind(address: str, existing: Contact | None, kind: ContactKind) -> Contact:
@@ -105,7 +109,7 @@ def check_kind(address: str, existing: Contact | None, kind: ContactKind) -> Con
 
 
 def check_import(
-    users: Sequence[NewUser], domains: Collection[str], taken: Mapping[str, Contact]
+    users: Sequence[NewUser], domains: Collection[str], taken: Mapping[str, Contact], departing: Collection[str] = ()
 ) -> tuple[list[Contact], list[Fault]]:
     """The contacts that these rows become, and what is wrong with which row.
 
@@ -113,13 +117,14 @@ def check_import(
         users: the rows.
         domains: all that are served.
         taken: members and aliases that exist, at least those at the addresses of these rows.
+        departing: addresses of removed members whose history is not gone yet.
     """
     contacts: dict[str, Contact] = {}
     faults: list[Fault] = []
     for row, user in enumerate(users):
         try:
             contact = check_user(user, domains)
-            check_new(contact.address, taken.get(contact.address))
+            check_new(contact.address, taken.get(contact.address), departing)
         except Refusal as refusal:
             faults.append(Fault(row, refusal.text))
         else:

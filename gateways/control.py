@@ -22,7 +22,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 import trio
@@ -34,6 +34,7 @@ from engine.administration import (
     ImportUsers,
     Inspected,
     NewUser,
+    PurgeHistory,
     Refused,
     Reindex,
     Result,
@@ -167,6 +168,7 @@ def router(
     administer: Answer,
     verify: Callable[[], Awaitable[Sequence[str]]],
     reindex: Callable[[], Awaitable[str]],
+    purge: Callable[[PurgeHistory], Awaitable[Result]],
     status: Callable[[], Awaitable[dict[str, str | int | float | bool | None]]],
 ) -> Answer:
     """Put together what answers each kind of command.
@@ -175,6 +177,7 @@ def router(
         administer: commands about accounts (the registrar).
         verify: one line for each fault in archive, accounts and index.
         reindex: makes both indexes again and says what was done.
+        purge: removes messages, or says which.
         status: figures by name.
     """
 
@@ -187,7 +190,12 @@ def router(
     async def answer_status(_: Command) -> Result:
         return StatusShown(await status())
 
-    others: dict[type, Answer] = {Verify: answer_verify, Reindex: answer_reindex, ShowStatus: answer_status}
+    others: dict[type, Callable[[Any], Awaitable[Result]]] = {
+        Verify: answer_verify,
+        Reindex: answer_reindex,
+        PurgeHistory: purge,
+        ShowStatus: answer_status,
+    }
 
     async def answer(command: Command) -> Result:
         return await others.get(type(command), administer)(command)

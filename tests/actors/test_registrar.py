@@ -3,7 +3,8 @@
 import pytest
 import trio
 
-from actors.directory import INDEXER, REGISTRAR, Directory
+from actors.departures import Departures
+from actors.directory import DEPARTURES, INDEXER, REGISTRAR, Directory
 from actors.provisioning import carry_out
 from actors.registrar import CHANGES_AT_ONCE, Registrar, administer
 from actors.runtime import Runtime, TrioActor
@@ -14,7 +15,7 @@ from engine.errors import Condition
 from engine.jid import Jid
 from engine.limits import NAME_CHARACTERS, PHOTO_BYTES, ROSTER_GROUPS
 from engine.ports import StorageUnavailable, Verifier
-from index.memory import MemoryAccounts
+from index.memory import MemoryAccounts, MemoryArchive
 
 DOMAIN = "a.example"
 ANN = Jid("ann@a.example", "desk")
@@ -46,6 +47,9 @@ class World:
         for address in (DOMAIN, INDEXER, ANN.full, ANN.bare):
             self.heard[address] = []
             self.directory.bind(address, runtime.start(Listener, self.heard[address]))
+        retention = MemoryArchive(lambda: 1.0).retention
+        departures = runtime.start(Departures, retention, self.accounts, runtime, self.directory)
+        self.directory.bind(DEPARTURES, departures)
         self.ref = runtime.start(
             Registrar,
             self.accounts,

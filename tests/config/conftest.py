@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from actors.provisioning import carry_out
+from actors.retention import take_leave, with_history
 from config import cli, settings, upkeep
 from gateways import control
 
@@ -83,7 +84,11 @@ class Server(threading.Thread):
                 async def administer(command):
                     outcome = await carry_out(command, stores.accounts, self._settings.domains)
                     await stores.search.update(outcome.changes)
-                    return outcome.result
+                    if not outcome.departed:
+                        return outcome.result
+                    return with_history(
+                        outcome.result, await take_leave(outcome.departed, stores.accounts, stores.retention)
+                    )
 
                 async def verify():
                     return await upkeep.verify(stores)
@@ -91,10 +96,15 @@ class Server(threading.Thread):
                 async def reindex():
                     return await upkeep.reindex(stores)
 
+                async def purge(command):
+                    return await upkeep.purge_history(stores, command)
+
                 async def status():
                     return {"server": "running", "sessions": 0}
 
-                answer = control.router(administer=administer, verify=verify, reindex=reindex, status=status)
+                answer = control.router(
+                    administer=administer, verify=verify, reindex=reindex, purge=purge, status=status
+                )
                 await nursery.start(control.serve, folder, answer)
                 self.is_up.set()
 

@@ -16,7 +16,9 @@ ANN = Contact(address="ann@a.example")
 @pytest.fixture
 async def stores():
     archive = MemoryArchive(lambda: 1.0)
-    stores = upkeep.Stores(archive, MemoryAccounts(), MemoryContacts(), MemoryHistorySearch(), archive.texts)
+    stores = upkeep.Stores(
+        archive, MemoryAccounts(), MemoryContacts(), MemoryHistorySearch(), archive.texts, archive.retention
+    )
     await stores.accounts.add_domain("a.example")
     await stores.accounts.put([ANN])
     return stores

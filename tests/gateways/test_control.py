@@ -14,6 +14,7 @@ import trio
 
 from engine import administration as a
 from engine.ports import Verifier
+from engine.retention import Extent
 from gateways import control
 
 ROOT = Path(__file__).parent.parent.parent
@@ -252,7 +253,11 @@ async def test_each_kind_of_command_has_its_own_answer():
     async def status():
         return {"sessions": 1}
 
-    answer = control.router(administer=administer, verify=verify, reindex=reindex, status=status)
+    async def purge(command):
+        return a.Purged(Extent(messages=command.before))
+
+    answer = control.router(administer=administer, verify=verify, reindex=reindex, purge=purge, status=status)
+    assert await answer(a.PurgeHistory(7)) == a.Purged(Extent(messages=7))
     assert await answer(a.ListUsers()) == a.DomainsListed(("ListUsers",))
     assert await answer(a.Verify()) == a.Inspected(("row 1",))
     assert await answer(a.Reindex()) == a.Done("3 contacts")

@@ -8,6 +8,7 @@ import msgspec
 import trio
 
 from actors.directory import REGISTRAR, Directory
+from actors.registrar import administer
 from actors.runtime import Runtime, TrioRef
 from actors.session import Session
 from actors.sessions import Sessions
@@ -204,6 +205,10 @@ class MemoryStage:
         await asked.wait()
         await self._runtime.quiescent()
 
+    async def command(self, command: a.AccountsCommand) -> a.Result:
+        """What an operator does, and what he is told."""
+        return await administer(command, self._runtime, self._directory)
+
     def tell(self, address: str, message: object) -> None:
         """Tell an actor anything, for tests of what happens when it fails."""
         assert self._directory.tell(address, message)
@@ -273,7 +278,7 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
         present = [entry for entry in entries if isinstance(entry, Contact)]
         domains[domain] = ContactList(present, [e for e in entries if isinstance(e, RemovedContact)])
     archive = MemoryArchive(lambda: 1_700_000_000 + trio.current_time())
-    ports = Ports(archive, accounts, search, MemoryHistorySearch(), archive.texts)
+    ports = Ports(archive, accounts, search, MemoryHistorySearch(), archive.texts, archive.retention)
     directory = Directory()
     runtime = Runtime(tell_sender(directory))
     async with trio.open_nursery() as nursery:
