@@ -5,7 +5,6 @@ from itertools import pairwise
 import pytest
 
 from engine.administration import AddAlias, AddUser, NewUser, RemoveUser
-from engine.alias import RESOURCE
 from engine.limits import BLOCKED_ADDRESSES
 from tests.stage.play import play
 from tests.stage.player import C, Player, condition, is_error
@@ -269,8 +268,9 @@ async def test_the_blocker_is_told_that_he_blocks(stage: Stage):
     await bob.sends(f"<presence type='unavailable' to='{alice.jid}'/><presence type='error' to='{alice.jid}'/>")
     await settled(stage, bob)
     await bob.is_cut_off()
+    await alice.hears_unavailable(SALES)
     await stage.settle(alice)
-    assert alice.presences() == [f"{SALES}/{RESOURCE}"]
+    assert alice.presences() == []
 
 
 @play
