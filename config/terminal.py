@@ -42,6 +42,11 @@ def is_broken_pipe(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
+def printable(text: str) -> str:
+    """What somebody else chose, without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def print_json(value: Any) -> None:
     """One JSON value, indented, on standard output."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

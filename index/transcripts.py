@@ -4,7 +4,7 @@ The history of a member is what is in his conversations; that of an alias is wha
 (`PAGE_MESSAGES`, `PAGE_CHARACTERS`), so memory and transactions are bounded however long the history is. What is said after the
 beginning is not in it; what is removed meanwhile may be missing.
 
-An alias has no entries of its own and there is no index for it: all messages are passed over, `SCAN_MESSAGES` in a query.
+An alias has no entries of its own and there is no index for it: all messages are passed over, see `Onlooker.spans`.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,6 @@ from index.onlooker import Onlooker
 
 PAGE_MESSAGES: Final = 500
 PAGE_CHARACTERS: Final = 4 * 1024 * 1024
-SCAN_MESSAGES: Final = 20_000
 
 
 class Excerpt(msgspec.Struct, frozen=True):
@@ -50,9 +49,7 @@ class Line(msgspec.Struct, frozen=True):
 
 def read(onlooker: Onlooker, excerpt: Excerpt) -> Iterator[Line]:
     """The messages, oldest first."""
-    ((newest,),) = onlooker.fetch("SELECT max(id) FROM message") or ((None,),)
-    if newest is None:
-        return
+    newest = onlooker.newest()
     numbers: dict[str, int] = dict(onlooker.fetch(_NUMBERS, {"owner": excerpt.owner, "peer": excerpt.peer}))
     if excerpt.owner not in numbers or (excerpt.peer and excerpt.peer not in numbers):
         return
@@ -77,16 +74,13 @@ def _page(onlooker: Onlooker, values: dict[str, Any], after: int) -> Iterator[An
 
 def _scan(onlooker: Onlooker, values: dict[str, Any], after: int) -> Iterator[Any]:
     """What was sent to an alias after an id."""
-    while True:
-        ((last,),) = onlooker.fetch(_END_OF_SCAN, values | {"after": after}) or ((None,),)
-        if last is None:
-            return
+    for first, last in onlooker.spans(after, values["end"]):
+        within = first
         while rows := onlooker.fetch_some(
-            _OF_ALIAS, values | {"after": after, "last": last}, characters=PAGE_CHARACTERS
+            _OF_ALIAS, values | {"after": within, "last": last}, characters=PAGE_CHARACTERS
         ):
             yield from rows
-            after = rows[-1][2]
-        after = last
+            within = rows[-1][2]
 
 
 _NUMBERS: Final = "SELECT jid, id FROM address WHERE jid IN (:owner, :peer)"
@@ -109,7 +103,4 @@ _OF_ALIAS: Final = f"""
     FROM message {_WITH_NAMES}
     WHERE message.via = :owner AND (:peer IS NULL OR message.sender = :peer) AND message.id > :after AND message.id <= :last
     ORDER BY message.id LIMIT {PAGE_MESSAGES:d}
-"""  # noqa: S608
-_END_OF_SCAN: Final = f"""
-    SELECT max(id) FROM (SELECT id FROM message WHERE id > :after AND id <= :end ORDER BY id LIMIT {SCAN_MESSAGES:d})
 """  # noqa: S608

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from engine.ports import StorageUnavailable
-from index import transcripts
+from index import onlooker, transcripts
 from index.archive import SqliteArchive
 from index.migrations import DatabaseRefused
 from index.onlooker import Onlooker
@@ -30,8 +30,8 @@ async def archive(island, path, clock):
 
 
 def bodies(path, owner, **conditions):
-    with Onlooker(path) as onlooker:
-        return [line.chat.body for line in read(onlooker, Excerpt(owner, **conditions))]
+    with Onlooker(path) as looker:
+        return [line.chat.body for line in read(looker, Excerpt(owner, **conditions))]
 
 
 async def fill(archive, clock):
@@ -85,8 +85,8 @@ async def test_a_line_says_all(archive, path, clock):
     draft = says(f"{A}/desk", f"{B}/phone", "hi", "origin", stanza_id="s", language="de", kind="normal")
     (stored,) = await archive.commit([draft])
     for owner, peer, is_sent in ((A, B, True), (B, A, False)):
-        with Onlooker(path) as onlooker:
-            (line,) = read(onlooker, Excerpt(owner))
+        with Onlooker(path) as looker:
+            (line,) = read(looker, Excerpt(owner))
         chat = line.chat
         assert (line.peer, line.is_sent, chat.id) == (peer, is_sent, stored.id)
         assert (chat.sender.full, chat.to.full) == (f"{A}/desk", f"{B}/phone")
@@ -97,7 +97,7 @@ async def test_a_line_says_all(archive, path, clock):
 @pytest.mark.parametrize("page", [1, 2, 3, 7])
 async def test_pages_meet_without_gap_or_doubling(archive, path, clock, monkeypatch, page):
     monkeypatch.setattr(transcripts, "PAGE_CHARACTERS", 100 * page)
-    monkeypatch.setattr(transcripts, "SCAN_MESSAGES", page + 1)
+    monkeypatch.setattr(onlooker, "_SPAN", onlooker._SPAN.replace("LIMIT 20000", f"LIMIT {page + 1}"))
     await fill(archive, clock)
     assert bodies(path, A) == list("012456789")
     assert bodies(path, B, peer=A) == list("01479")
@@ -107,8 +107,8 @@ async def test_pages_meet_without_gap_or_doubling(archive, path, clock, monkeypa
 async def test_what_is_said_meanwhile_is_not_in_it_and_nothing_waits(archive, path, monkeypatch):
     monkeypatch.setattr(transcripts, "PAGE_CHARACTERS", 1)
     await archive.commit([says(A, B, str(n)) for n in range(3)])
-    with Onlooker(path) as onlooker:
-        lines = read(onlooker, Excerpt(A))
+    with Onlooker(path) as looker:
+        lines = read(looker, Excerpt(A))
         assert next(lines).chat.body == "0"
         await archive.commit([says(A, B, "late")])
         # Between two pages nothing is held: the log can be cut off.
@@ -123,8 +123,8 @@ async def test_memory_is_bounded(archive, path):
         await archive.commit([says(A, B, "x" * 20_000) for _ in range(100)])
     tracemalloc.start()
     try:
-        with Onlooker(path) as onlooker:
-            count = sum(1 for _ in read(onlooker, Excerpt(A)))
+        with Onlooker(path) as looker:
+            count = sum(1 for _ in read(looker, Excerpt(A)))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -168,9 +168,9 @@ async def test_a_file_that_is_not_ours_is_refused(island, path, clock):
 
 async def test_a_file_that_breaks_meanwhile_is_told(archive, path):
     await archive.commit([says(A, B, "x" * 3000) for _ in range(100)])
-    with Onlooker(path) as onlooker:
+    with Onlooker(path) as looker:
         with sqlite3.connect(path) as other:
             other.execute("DROP TABLE entry")
         other.close()
         with pytest.raises(StorageUnavailable, match=r"archive\.sqlite: no such table"):
-            list(read(onlooker, Excerpt(A)))
+            list(read(looker, Excerpt(A)))
