@@ -46,7 +46,7 @@ def observe(stages: Sequence[Stage], key: str, scale: Scale, progress: Progress)
             else:
                 profiles.append(profiler.end())
 
-        bench.gather(min(scale.sessions, len(bench.accounts)))
+        bench.gather(len(bench.accounts) * population.devices)
         bench.observer = look
         progress.begin(f"{server.name}: {step.title}, looked at")
         measured = step.play(bench, scale)

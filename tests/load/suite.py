@@ -93,8 +93,8 @@ TALKERS = 10
 CHURN_ROUNDS = 10
 """What a login leaves behind is seen after many; so many times the seconds of a round."""
 
-GUEST_DOMAINS = 25
-"""So that 5,000 guests have rosters of 200."""
+GUESTS_OF_A_DOMAIN = 200
+"""So that everybody's roster is that of the office."""
 
 
 def _talk(bench: Bench, scale: Scale, *, window: int) -> Round:
@@ -167,7 +167,8 @@ def _crowd(scale: Scale) -> Population:
 
 
 def _guests(scale: Scale) -> Population:
-    return Population(users=scale.guests, domains=tuple(f"guests{n}.example" for n in range(GUEST_DOMAINS)))
+    domains = max(1, scale.guests // GUESTS_OF_A_DOMAIN)
+    return Population(users=scale.guests, domains=tuple(f"guests{number}.example" for number in range(domains)))
 
 
 def _village(scale: Scale) -> Population:
@@ -186,6 +187,9 @@ def _needs(feature: str, name: str) -> Callable[[Bench], str]:
     return lambda bench: "" if getattr(bench.target.offers, feature) else f"not offered: {name}"
 
 
+_own_step = partial(Step, is_for_peers=False)
+"""For what peers are not asked: it is not compared, or takes too long there."""
+
 STAGES = (
     Stage(
         "office",
@@ -194,28 +198,23 @@ STAGES = (
             Step("message-1", "1:1 message, window 1", "message", partial(_talk, window=1)),
             Step("message-8", "1:1 message, window 8", "message", partial(_talk, window=8)),
             Step("paced-300", "1:1 message, 300 a second", "message", partial(_pace, rate=300.0)),
-            Step(
-                "paced-3000", "1:1 message, 3,000 a second", "message", partial(_pace, rate=3000.0), is_for_peers=False
-            ),
+            _own_step("paced-3000", "1:1 message, 3,000 a second", "message", partial(_pace, rate=3000.0)),
             Step("presence", "presence, 20 change at once", "presence told", _storm),
             Step("alias", "message to all", "delivery", partial(_tell_all, window=4), lacks=fanout.lacks),
             Step("history", "page of 50 (XEP-0313)", "page", _turn_pages, lacks=_needs("history", "XEP-0313")),
-            Step("text", "text search (XEP-0431)", "search", _search_text, lacks=_needs("text_search", "XEP-0431")),
-            Step("contacts", "contact search", "search", _search_contacts, lacks=_needs("contact_search", "XEP-0055")),
+            _own_step(
+                "text", "text search (XEP-0431)", "search", _search_text, lacks=_needs("text_search", "XEP-0431")
+            ),
+            _own_step(
+                "contacts", "contact search", "search", _search_contacts, lacks=_needs("contact_search", "XEP-0055")
+            ),
             Step("login", "login, all others online", "login", _login),
             Step("return", "all connections break", "return", _return),
-            Step("day", "a day at the office", "action", _day),
+            _own_step("day", "a day at the office", "action", _day),
             Step("message-1-tls", "1:1 message, window 1, TLS", "message", partial(_talk, window=1), "direct"),
-            Step("message-8-tls", "1:1 message, window 8, TLS", "message", partial(_talk, window=8), "direct"),
-            Step(
-                "message-1-web",
-                "1:1 message, window 1, WebSocket",
-                "message",
-                partial(_talk, window=1),
-                "web",
-                is_for_peers=False,
-            ),
-            Step("login-tls", "login, all others online, TLS", "login", _login, "direct"),
+            _own_step("message-8-tls", "1:1 message, window 8, TLS", "message", partial(_talk, window=8), "direct"),
+            _own_step("login-tls", "login, all others online, TLS", "login", _login, "direct"),
+            _own_step("message-1-web", "1:1 message, window 1, WebSocket", "message", partial(_talk, window=1), "web"),
         ),
         _everyone,
     ),
@@ -223,8 +222,8 @@ STAGES = (
         "crowd",
         _crowd,
         (
-            Step("mass-login", "all of a crowd log in", "login", _crowd_login, rounds=1, is_for_peers=False),
-            Step("crowd-alias", "message to the crowd", "delivery", partial(_tell_all, window=1), is_for_peers=False),
+            _own_step("mass-login", "all of a crowd log in", "login", _crowd_login, rounds=1),
+            _own_step("crowd-alias", "message to the crowd", "delivery", partial(_tell_all, window=1)),
         ),
         _everyone,
     ),
@@ -232,24 +231,20 @@ STAGES = (
         "guests",
         _guests,
         (
-            Step("few-sessions", "1:1 message, 200 sessions, TLS", "message", _few_talk, "direct", is_for_peers=False),
+            _own_step("few-sessions", "1:1 message, 200 sessions, TLS", "message", _few_talk, "direct"),
             Step("memory", "session with roster, TLS", "session", _stay, "direct", rounds=1),
-            Step("many-sessions", "1:1 message, all guests there", "message", _few_talk, "direct", is_for_peers=False),
-            Step("churn", "come and go, TLS", "login", _come_and_go, "direct", rounds=1),
+            _own_step("many-sessions", "1:1 message, all guests there", "message", _few_talk, "direct"),
+            _own_step("churn", "come and go, TLS", "login", _come_and_go, "direct", rounds=1),
         ),
     ),
-    Stage(
-        "village",
-        _village,
-        (Step("few-members", "1:1 message, 10 members", "message", _few_talk, is_for_peers=False),),
-    ),
+    Stage("village", _village, (_own_step("few-members", "1:1 message, 10 members", "message", _few_talk),)),
     Stage(
         "town",
         _town,
         (
-            Step("many-members", "1:1 message, 100,000 members", "message", _few_talk, is_for_peers=False),
-            Step("start", "start, 100,000 members", "start", _start, rounds=1, is_for_peers=False),
-            Step("full-archive", "1:1 message, 1,000,000 archived", "message", _few_talk, is_for_peers=False),
+            _own_step("many-members", "1:1 message, 100,000 members", "message", _few_talk),
+            _own_step("start", "start, 100,000 members", "start", _start, rounds=1),
+            _own_step("full-archive", "1:1 message, 1,000,000 archived", "message", _few_talk),
         ),
     ),
 )
