@@ -149,9 +149,15 @@ class Session:
                 stanzas = (*stanzas, ACK_REQUEST)
         self.line.say(*stanzas)
 
+    def say_goodbye(self) -> None:
+        """Take no more messages. What was heard is acknowledged, or the server must take it for lost (XEP-0198, 4)."""
+        if self.has_acks:
+            self.line.send(ACK % self.heard)
+        self.say(b"<presence type='unavailable'/>")
+
     def leave(self) -> None:
         """End the session in good order."""
-        self.line.say(b"<presence type='unavailable'/>")
+        self.say_goodbye()
         self.line.end_stream()
         self.line.close()
         self.failure = self.failure or "left"

@@ -139,7 +139,7 @@ class Day:
     def _break(self, _number: int, place: int) -> None:
         """Leave, and come back; what is written meanwhile waits."""
         self._away.add(place)
-        self._say(place, b"<presence type='unavailable'/>")
+        self._crowd[place].say_goodbye()
         self._bench.loop.after(FAREWELL_SECONDS, lambda: self._leave(place))
 
     def _leave(self, place: int) -> None:
