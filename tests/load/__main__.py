@@ -223,7 +223,10 @@ def page(json_file: Path, html_file: Path) -> None:
 @sizes
 def profile(step: str, top: int, **given: Any) -> None:
     """Measure STEP once while py-spy looks where the server's time goes: per stop of a message's road, and per function."""
-    for line in profiling.lines(observe(STAGES, step, scale_of(**given), Progress()), top):
+    measured, seen = observe(STAGES, step, scale_of(**given), Progress())
+    cost = measured.cpu / measured.units * 1e6
+    click.echo(f"{step}: {measured.units} units, {cost:.1f} us CPU each, {seen.looks} looks\n")
+    for line in profiling.lines(seen, top, cost):
         click.echo(line)
 
 

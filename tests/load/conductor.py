@@ -28,7 +28,7 @@ def conduct(
     return rows
 
 
-def observe(stages: Sequence[Stage], key: str, scale: Scale, progress: Progress) -> Profile:
+def observe(stages: Sequence[Stage], key: str, scale: Scale, progress: Progress) -> tuple[Round, Profile]:
     """One round of one step on a Rookery, with a profiler that looks at what is measured."""
     stage, step = next((stage, step) for stage in stages for step in stage.steps if step.key == key)
     population = stage.population(scale)
@@ -57,7 +57,7 @@ def observe(stages: Sequence[Stage], key: str, scale: Scale, progress: Progress)
         progress.end()
     if measured.faults:
         raise ServerError(measured.faults[0])
-    return profiles[-1]
+    return measured, profiles[-1]
 
 
 class _Performance:

@@ -26,19 +26,35 @@ FRAME = re.compile(r"^(?P<function>.*) \((?P<file>.*?)(?::\d+)?\)$")
 
 STOPS = (
     (r"gateways/.*:(read|_read|receive|_receive|recv)", "1 read from the socket, TLS"),
+    (r"gateways/poller", "1 wait for sockets"),
     (r"gateways/(login|listener|reception|tls|deadlines|throttle)", "1 accept, log in"),
     (r"engine/xmpp/(sasl|scram)", "1 accept, log in"),
     (r"gateways/", "7 write to the socket, TLS"),
     (r"engine/xmpp/(parser|framing|tokens|stream)", "2 bytes to elements"),
     (r"engine/xmpp/(rendering|patterns|xml)", "7 render"),
-    (r"engine/xmpp/|engine/jid", "2 elements to commands"),
-    (r"actors/(dispatcher|mailbox|runtime|timers|future|doze|worker|supervis)", "scheduling of actors"),
-    (r"actors/(archiver|post|historian|indexer)|index/", "5 archive, indexes"),
-    (r"actors/session|actors/seat", "3 session"),
-    (r"actors/(user|alias|domain|registrar)|engine/(delivery|alias|presence|contacts)", "4 user, alias, domain"),
+    (r"engine/xmpp/|engine/jid", "2 elements to commands, and back"),
+    (r"actors/(session|seat|tally|outlet|missed|post_office)|engine/(outbox|intake|catch_up|clients)", "3 session"),
+    (r"actors/(user|alias|domain|registrar)|engine/(delivery|alias|presence|contacts|block)", "4 user, alias, domain"),
+    (r"actors/(archiver|historian)|engine/histor", "5 archive: actors"),
+    (
+        r"actors/(scribe|indexer)|index/(histor|texts|tokens|tantivy|contact|chapters)",
+        "5 archive: text index, searches",
+    ),
+    (r"index/(asyncio_island)", "5 archive: to the other thread and back"),
+    (r"index/database.*:_transact", "5 archive: commit, fsync"),
+    (r"index/", "5 archive: rows"),
     (r"actors/directory", "6 directory"),
+    (r"actors/", "scheduling of actors"),
 )
 """What a place (``file:function``) does; the first that fits."""
+
+THREADS = (
+    (r".*aiosqlite/", "of a database"),
+    (r"index/asyncio_island|.*asyncio/", "asyncio: between trio and the databases"),
+    (r"config/cli", "main: trio, actors, connections"),
+    (r".*_core/_thread_cache|.*trio/_threads", "of trio, for what waits (indexes)"),
+)
+"""What a stack with such a place runs in; the first that fits anywhere in it."""
 
 
 class Profile(msgspec.Struct):
@@ -46,12 +62,14 @@ class Profile(msgspec.Struct):
 
     Attributes:
         looks: how many; those of idle threads are none.
+        threads: looks for each kind of thread.
         stops: looks for each stop; functions: for each innermost function of ours.
         inclusive: for each function of ours, wherever it is in the stack.
         leaves: for each innermost function at all.
     """
 
     looks: int
+    threads: list[tuple[str, int]]
     stops: list[tuple[str, int]]
     functions: list[tuple[str, int]]
     inclusive: list[tuple[str, int]]
@@ -107,7 +125,9 @@ class Profiler:
 
 def analyse(stacks: Iterable[str]) -> Profile:
     """Stacks as py-spy writes them: frames from the outermost in, a blank, a count."""
-    counters: dict[str, Counter[str]] = {name: Counter() for name in ("stops", "functions", "inclusive", "leaves")}
+    counters: dict[str, Counter[str]] = {
+        name: Counter() for name in ("threads", "stops", "functions", "inclusive", "leaves")
+    }
     looks = 0
     for line in stacks:
         text, _, count = line.rpartition(" ")
@@ -116,6 +136,7 @@ def analyse(stacks: Iterable[str]) -> Profile:
             continue
         number = int(count)
         looks += number
+        counters["threads"][_thread(places)] += number
         ours = [place for place in places if place.startswith(OURS)]
         inner = ours[-1] if ours else "(none of ours)"
         counters["leaves"][places[-1]] += number
@@ -126,18 +147,19 @@ def analyse(stacks: Iterable[str]) -> Profile:
     return Profile(looks, **{name: counter.most_common() for name, counter in counters.items()})
 
 
-def lines(profile: Profile, count: int) -> Iterable[str]:
-    """For a terminal."""
+def lines(profile: Profile, count: int, cost: float) -> Iterable[str]:
+    """For a terminal; `cost`: microseconds of CPU for each unit, as they were while it was looked at."""
     total = profile.looks or 1
     for title, pairs in (
+        ("thread", profile.threads),
         ("stop", profile.stops),
         ("function of ours, with what libraries do for it", profile.functions),
         ("function of ours, with everything that it calls", profile.inclusive),
         ("innermost function", profile.leaves),
     ):
-        yield f"{'share':>7}  {title} ({profile.looks} looks)"
+        yield f"{'share':>7}{'us each':>10}  {title}"
         for name, number in pairs[:count]:
-            yield f"{100 * number / total:6.1f}%  {name}"
+            yield f"{100 * number / total:6.1f}%{cost * number / total:10.1f}  {name}"
         yield ""
 
 
@@ -153,6 +175,10 @@ def _place(frame: str) -> str | None:
         if found and "site-packages" not in file:
             return f"{top}{rest}:{match['function']}"
     return f"{'/'.join(Path(file).parts[-2:])}:{match['function']}"
+
+
+def _thread(places: list[str]) -> str:
+    return next((name for pattern, name in THREADS if any(re.match(pattern, place) for place in places)), "other")
 
 
 def _stop(place: str) -> str:
