@@ -41,7 +41,7 @@ STOPS = (
         "5 archive: text index, searches",
     ),
     (r"index/(asyncio_island)", "5 archive: to the other thread and back"),
-    (r"index/database.*:_transact", "5 archive: commit, fsync"),
+    (r"index/database.*:_transact", "5 archive: commit, with the wait for the disk"),
     (r"index/", "5 archive: rows"),
     (r"actors/directory", "6 directory"),
     (r"actors/", "scheduling of actors"),
