@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format kill resume scale load load-peers load-gate clean
+.PHONY: run test check format kill resume scale search load load-peers load-gate clean
 
 run: .venv/ready
 	$(BIN)/rookery demo
@@ -32,6 +32,11 @@ scale: .venv/ready
 	$(BIN)/python -m tests.scale.measure
 	$(BIN)/python -m tests.scale.commands
 	$(BIN)/python -m tests.scale.contacts
+
+# Searches in histories: right, by a plain scan; quick, with a million messages of one user.
+search: .venv/ready
+	$(BIN)/python -m tests.search.oracle
+	$(BIN)/python -m tests.search.speed
 
 # What each unit of work costs, on a server that is started for it: docs/load.md.
 load: .venv/ready
