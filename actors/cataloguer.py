@@ -23,7 +23,7 @@ from engine.ports import HistorySearch, Indexed, StorageUnavailable, Texts
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS: Final = 0.25
+GATHER_SECONDS: Final = 0.4
 """From a commit to a search that finds it. Fetching costs the same for one message as for some."""
 
 PAGE: Final = 256
@@ -32,7 +32,7 @@ PAGE: Final = 256
 PAUSE_SECONDS: Final = 0.01
 """Between two pages."""
 
-KEEP_SECONDS: Final = 5.0
+KEEP_SECONDS: Final = 15.0
 """From the first message that is in the memory of the index only until it is on disk. A crash costs as much reading again."""
 
 RETRY_SECONDS: Final = 1.0

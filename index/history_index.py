@@ -39,8 +39,9 @@ from index.tantivy_folder import drop_left_over
 
 T = TypeVar("T")
 
-TAIL_MESSAGES: Final = 2_048
-"""In memory; then comes a commit. One condition is compared with all of them in 0.3 ms, if they are all of one history."""
+TAIL_MESSAGES: Final = 8_192
+"""In memory; then comes a commit. One condition is compared with all of them in 1 ms, if they are all of one history. A commit
+of so many costs 17 us a message, one of 2,000 costs 25, one of 100 costs 170."""
 
 TAIL_CHARACTERS: Final = 4_000_000
 """Of their words: a few messages may be as long as two thousand."""

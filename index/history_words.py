@@ -13,7 +13,7 @@ messages under 1 ms). Longer beginnings are looked up among the words, which is 
 them). Of scripts without spaces each character and each pair is a term, and longer runs are a phrase of pairs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -42,7 +42,7 @@ class Condition(msgspec.Struct, frozen=True):
 
     @property
     def start(self) -> str | None:
-        """The one term among `BodyWords.starts` that stands for the condition; None: it is longer."""
+        """The beginning of a word, or of a pair, that stands for the whole condition; None: it is longer."""
         return self.run if len(self.run) <= (2 if self.is_unspaced else START_CHARACTERS) else None
 
     @property
@@ -57,13 +57,11 @@ class BodyWords(msgspec.Struct, frozen=True):
     Attributes:
         text: all its words, for `Condition.is_met`.
         words: whole words, each once.
-        starts: beginnings of words, and characters and pairs of scripts without spaces, each once.
-        pairs: pairs in their order; the last character of each run keeps runs apart.
+        pairs: of scripts without spaces, in their order; the last character of each run keeps runs apart.
     """
 
     text: str
     words: Sequence[str]
-    starts: Iterable[str]
     pairs: Sequence[str]
 
 
@@ -80,7 +78,7 @@ def bounds_of(query: HistoryQuery) -> tuple[int, int]:
 
 
 def words_of(body: str) -> BodyWords:
-    """The words of a body: ``"Hello, 世界 4"`` → " hello 世界 4"; hello, 4; h, he, hel, 4, 世, 界, 世界; 世界, 界."""
+    """The words of a body: ``"Hello, 世界 4"`` → " hello 4 世界"; hello, 4; 世界, 界."""
     found = dict.fromkeys(runs(body))
     words = list(found)
     unspaced = [] if body.isascii() else [run for run in words if is_unspaced(run)]
@@ -88,7 +86,5 @@ def words_of(body: str) -> BodyWords:
         words = [run for run in words if not is_unspaced(run)]
     if any(len(word) > WORD_CHARACTERS for word in words):
         words = list(dict.fromkeys(map(cut, words)))
-    starts = {word[:end] for end in range(1, START_CHARACTERS + 1) for word in words}
     pairs = [pair for run in unspaced for pair in words_of_run(run)]
-    starts.update(pairs, *unspaced)
-    return BodyWords(" ".join(("", *words, *unspaced)), words, starts, pairs)
+    return BodyWords(" ".join(("", *words, *unspaced)), words, pairs)

@@ -57,6 +57,7 @@ class TantivyFolder:
         schema: tantivy.Schema,
         analyzers: Mapping[str, tantivy.TextAnalyzer],
         check: Callable[[tantivy.Searcher], object],
+        writer_bytes: int = WRITER_BYTES,
     ) -> None:
         """Open the index, or make it anew. `check` reads from it; if that raises, the index is damaged.
 
@@ -67,6 +68,7 @@ class TantivyFolder:
         self.schema = schema
         self._writer: tantivy.IndexWriter | None = None
         self._analyzers = analyzers
+        self._writer_bytes = writer_bytes
         try:
             index, self.is_new = _open(path, schema, check)
             self._index = self._with_analyzers(index)
@@ -81,7 +83,7 @@ class TantivyFolder:
     def writer(self) -> tantivy.IndexWriter:
         """The writer; made again after a fault."""
         if self._writer is None:
-            self._writer = self._index.writer(WRITER_BYTES, 1)
+            self._writer = self._index.writer(self._writer_bytes, 1)
         return self._writer
 
     def commit(self) -> None:
