@@ -13,7 +13,7 @@ TEAM = "team@x.org"
 
 
 async def filled(archive, *drafts):
-    return [stored.id for stored in await archive.commit(drafts, {})]
+    return [stored.id for stored in await archive.commit(drafts)]
 
 
 def marks(sender, to, called, **fields):

@@ -18,7 +18,7 @@ NOON_ID = int(NOON * 1_000_000)
 
 async def filled(archive, *drafts):
     """The ids of these, in an archive that had none."""
-    return [stored.id for stored in await archive.commit(drafts, {})]
+    return [stored.id for stored in await archive.commit(drafts)]
 
 
 async def bodies(archive, **query):
@@ -256,7 +256,7 @@ async def test_no_plan_scans(tmp_path, island, clock, monkeypatch):
         await histories.bounds(A)
         await histories.conversations(ConversationsQuery(owner=A))
         await archive.mark_read([(A, ids[0])])
-        await archive.commit([says(B, A, displayed="0")], {})
+        await archive.commit([says(B, A, displayed="0")])
 
         def explain(connection):
             selects = [

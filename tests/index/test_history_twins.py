@@ -120,8 +120,8 @@ def test_the_same_questions_get_the_same_answers(tmp_path_factory, steps, querie
             for step in steps:
                 match step:
                     case ("commit", drafts):
-                        stored = await memory.commit(drafts, {})
-                        assert await disk.commit(drafts, {}) == stored
+                        stored = await memory.commit(drafts)
+                        assert await disk.commit(drafts) == stored
                         given_out += [s.id for s in stored]
                     case ("mark", owner, age):
                         marks = [(owner, known_id(age))]

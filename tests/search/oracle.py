@@ -152,7 +152,7 @@ class Play:
         said = list(talk.drafts(self._random, count))
         while said:
             size = self._random.randint(1, 200)
-            await self._archive.commit(said[:size], {})
+            await self._archive.commit(said[:size])
             said = said[size:]
         if self._random.random() < 0.3:
             async with self._index.anew():

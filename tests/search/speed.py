@@ -158,7 +158,7 @@ async def fill(archive: SqliteArchive, clock: list[float], messages: int, days: 
             ends = [f"{OWNER}/desk", f"p{dice.randrange(PEERS)}@x.org/desk"]
             dice.shuffle(ends)
             drafts.append(says(ends[0], ends[1], vocabulary.body()))
-        await archive.commit(drafts, {})
+        await archive.commit(drafts)
         clock[0] += days * 86_400 * BATCH / messages
     return vocabulary
 
