@@ -132,10 +132,14 @@ class Missed:
 
     def note(self) -> None:
         """Note how far this client has got for sure, so that it begins there the next time."""
-        if self.family is None or not self.catch_up.is_current:
-            return
-        delivered = self._outlet.got(self.catch_up.given)
-        if delivered >= self._since:
+        if self.catch_up.is_current:
+            delivered = self._outlet.got(self.catch_up.given)
+            if delivered is not None:
+                self.note_delivered(delivered)
+
+    def note_delivered(self, delivered: int) -> None:
+        """The client has got everything up to this archive id."""
+        if self.family is not None and delivered >= self._since:
             owner = self._office.jid.bare
             self._office.tell_archiver(m.MoveCursor(owner, self.family, self._since, delivered, self._is_reader))
 

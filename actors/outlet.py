@@ -95,9 +95,13 @@ class Outlet:
         if self.outbox is not None and not self.outbox.chats():
             self.outbox.acked_id = max(self.outbox.acked_id, archive_id)
 
-    def got(self, given: int) -> int:
-        """Up to which archive id the client has got what it was given up to `given`."""
-        return self.outbox.acked_id if self.outbox is not None and self.outbox.chats() else given
+    def got(self, given: int) -> int | None:
+        """Up to which archive id the client has got what it was given up to `given`; None: `Written` will say it."""
+        if self.outbox is not None:
+            return self.outbox.acked_id if self.outbox.chats() else given
+        if self.wire is not None:
+            self.wire.tell_when_written(m.Written(given))
+        return None
 
     def release(self, number: int, *, is_all: bool) -> None:
         """It is on disk what has the numbers up to this one; `is_all`: nothing that follows need wait."""

@@ -233,6 +233,9 @@ class SessionBase(TrioActor):
         told = tuple(chat for chat in page.chats if not blocks.shuts_out(self.jid.bare, chat))
         self._missed.fetched(msgspec.structs.replace(page, chats=told))
 
+    def _written(self, event: m.Written) -> None:
+        self._missed.note_delivered(event.archive_id)
+
     def _end_patience(self, _: EndPatience) -> None:
         self._missed.end_patience()
 
@@ -254,6 +257,7 @@ class SessionBase(TrioActor):
         m.RosterChanged: _give_roster,
         # from the user, the archive, the operator, and itself
         m.MissedFetched: _missed_fetched,
+        m.Written: _written,
         m.ReopenSessions: _reopen,
         m.CloseSession: _close,
         EndPatience: _end_patience,

@@ -3,7 +3,7 @@
 **In.** `engine.intake` says what may be acknowledged. The client is answered at once with what is done, and once more when what
 it had sent by then is done.
 
-**Out.** The client is asked for an acknowledgement when some events are under way, or a second after the last one.
+**Out.** The client is asked for an acknowledgement when some events are under way, or a moment after the last one.
 
 **Kept.** What a client needs to go on after a kill of the server is written by the archiver. One write is under way at a time;
 what comes meanwhile is in the next one. What the outlet holds goes out when the write that has it is on disk.
@@ -21,8 +21,9 @@ from engine import messages as m
 from engine.intake import Intake
 from engine.outbox import WRAP, AckedTooMuch
 
-ACK_SECONDS: Final = 1.0
-"""After an event, if no more came, the client is asked how far it is."""
+ACK_SECONDS: Final = 0.2
+"""After an event, if no more came, the client is asked how far it is: whoever closes his client just after he has read something
+has acknowledged it, and a busy client is not asked for each message."""
 
 RETRY_SECONDS: Final = 1.0
 """Until a state that the archiver had no room for is told again."""

@@ -376,5 +376,8 @@ class Wire(Protocol):
     def write(self, burst: Burst) -> None:
         """Have it written at the end of this turn."""
 
+    def tell_when_written(self, message: msgspec.Struct) -> None:
+        """Tell the session this when everything before it is out of this process; of several the newest is enough."""
+
     def close(self, condition: StreamCondition | None, text: str) -> None:
         """Say goodbye and close."""

@@ -86,6 +86,7 @@ class Connection:
         "_tap",
         "_transport",
         "_unflushed",
+        "_when_written",
         "heard",
     )
 
@@ -110,6 +111,7 @@ class Connection:
         self._deadline: Deadline | None = None
         self._tap = Tap(transport, reception.deadlines, reception.limits.bytes_per_second)
         self._unflushed = 0
+        self._when_written: msgspec.Struct | None = None
         self._reason = ""
         self._is_pinged = False
         self._is_counting = False
@@ -159,6 +161,7 @@ class Connection:
     def drained(self) -> None:
         """What waited has been written."""
         self._tap.release(Hold.OUTPUT)
+        self._tell_written()
 
     def lost(self, reason: str) -> None:
         """The connection is no more."""
@@ -206,6 +209,11 @@ class Connection:
         self._stream.send_burst(burst)
         self._count_unflushed(len(burst.data))
 
+    def tell_when_written(self, message: msgspec.Struct) -> None:
+        """Tell the session this when everything before it is the kernel's."""
+        self._when_written = message
+        self._flush_later()
+
     def close(self, condition: StreamCondition | None, text: str) -> None:
         """Say goodbye and close. The session ends by itself and is told nothing more."""
         self._session = None
@@ -242,6 +250,12 @@ class Connection:
             self._transport.send(output)
             if self._transport.waiting > BACKPRESSURE_BYTES:
                 self._bear_slowness()
+        self._tell_written()
+
+    def _tell_written(self) -> None:
+        if self._when_written is not None and not self._transport.waiting:
+            message, self._when_written = self._when_written, None
+            self._tell(message)
 
     def _flush_later(self) -> None:
         if not self._unflushed:

@@ -128,6 +128,12 @@ class ResumeRefused(msgspec.Struct, frozen=True):
     condition: Condition
 
 
+class Written(msgspec.Struct, frozen=True):
+    """wire -> session: chats up to this archive id are out of this process; a kill of it does not take them back."""
+
+    archive_id: int
+
+
 class ClientState(msgspec.Struct, frozen=True):
     """client -> session: whether somebody looks at it (XEP-0352)."""
 

@@ -122,6 +122,9 @@ class MemoryLine:
     def write(self, burst: Burst) -> None:
         self._hear(burst.data)
 
+    def tell_when_written(self, message: msgspec.Struct) -> None:
+        self._tell(message)
+
     def _hear(self, data: bytes) -> None:
         if not self._is_closed and self.player.line is self:
             self.player.hear(data)
@@ -148,6 +151,9 @@ class MemoryWire:
 
     def write(self, burst: Burst) -> None:
         self._line.write(burst)
+
+    def tell_when_written(self, message: msgspec.Struct) -> None:
+        self._line.tell_when_written(message)
 
     def close(self, condition: StreamCondition | None, text: str) -> None:
         self._line.close_stream(condition)
