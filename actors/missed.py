@@ -15,7 +15,7 @@ from actors.post_office import PostOffice
 from actors.runtime import Timer
 from engine import delivery
 from engine import messages as m
-from engine.catch_up import CatchUp
+from engine.catch_up import CatchUp, Given
 from engine.clients import family_of
 from engine.presence import Presence
 
@@ -146,16 +146,16 @@ class Missed:
     def _give(self, page: m.MissedFetched) -> None:
         self._is_new = False
         missed = [delivery.missed(chat, self._office.jid, has_copies=self.has_copies) for chat in page.chats]
-        for event in self.catch_up.finish(missed, page.up_to, is_last=page.is_last):
-            self._office.give(event, event.chat.id)
-        self.note()
-        if self.catch_up.is_fetching:
-            self._fetch()
+        self._give_all(self.catch_up.finish(missed, page.up_to, is_last=page.is_last))
 
     def _skip(self, page: m.MissedFetched) -> None:
         self._is_new = False
-        for event in self.catch_up.skip(page.up_to):
-            self._office.give(event, event.chat.id)
+        self._give_all(self.catch_up.skip(page.up_to))
+
+    def _give_all(self, events: list[Given]) -> None:
+        with self._outlet.together():
+            for event in events:
+                self._office.give(event, event.chat.id)
         self.note()
         if self.catch_up.is_fetching:
             self._fetch()

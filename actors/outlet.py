@@ -13,7 +13,8 @@ An event goes to the wire at once, unless
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from actors.seat import describe
@@ -59,6 +60,7 @@ class Outlet:
         self._waiting: deque[Any] = deque()
         self._presences: dict[Jid, PresenceChange] = {}
         self._has_lost = False
+        self._is_together = self._is_keep_due = False
 
     @property
     def is_whole(self) -> bool:
@@ -84,6 +86,17 @@ class Outlet:
             log.error("%s cannot be told to a client: %s", type(event).__name__, describe(error))  # noqa: TRY400
             return False
         return True
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is given within is kept as one: what a session notes of a page is true when all of it has its numbers."""
+        self._is_together, self._is_keep_due = True, False
+        try:
+            yield
+        finally:
+            self._is_together = False
+        if self._is_keep_due:
+            self._keep()
 
     def tell(self, event: Any) -> None:
         """Tell the client something that has no number; if it is gone, it is not told."""
@@ -128,8 +141,9 @@ class Outlet:
         """
         if self.outbox is None:
             raise RuntimeError("the session does not count")
-        for event in self.outbox.resume(handled):
-            self.give(event, _archive_id(event))
+        with self.together():
+            for event in self.outbox.resume(handled):
+                self.give(event, _archive_id(event))
         waiting, self._waiting = self._waiting, deque()
         for event in waiting:
             self.give(event)
@@ -150,7 +164,9 @@ class Outlet:
         is_to_be_kept = bool(archive_id) and self.is_resumable
         if is_to_be_kept or self._held:
             self._held.append((number, burst))
-            if is_to_be_kept:
+            if is_to_be_kept and self._is_together:
+                self._is_keep_due = True
+            elif is_to_be_kept:
                 self._keep()
         else:
             wire.write(burst)

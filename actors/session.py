@@ -194,6 +194,10 @@ class Session(SessionBase):
         if self._tally is not None:
             self._tally.keep()
 
+    def _keep_at_once(self) -> None:
+        if self._tally is not None:
+            self._tally.keep(is_at_once=True)
+
     def _look_after_ack(self) -> None:
         if self._tally is not None:
             self._tally.look()

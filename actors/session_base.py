@@ -141,6 +141,9 @@ class SessionBase(TrioActor):
     def _keep(self) -> None:
         """Something is held until the state of the session is on disk."""
 
+    def _keep_at_once(self) -> None:
+        """The client said something of itself."""
+
     def _look_after_ack(self) -> None:
         """Something was given."""
 
@@ -149,6 +152,7 @@ class SessionBase(TrioActor):
     def _set_presence(self, command: m.SetPresence) -> None:
         could_take = takes_chats(self._presence)
         self._presence = command.presence
+        self._keep_at_once()
         self.tell_user(command)
         if command.presence is None:
             self._take_back_directed(command.text)
@@ -182,6 +186,7 @@ class SessionBase(TrioActor):
 
     def _enable_copies(self, command: m.EnableCopies) -> None:
         self._missed.has_copies = command.is_on
+        self._keep_at_once()
         self.tell_user(command)
 
     def _fetch_history(self, command: m.FetchHistory) -> None:
@@ -196,6 +201,7 @@ class SessionBase(TrioActor):
 
     def _fetch_blocked(self, command: m.FetchBlocked) -> None:
         self._knows_blocked = True
+        self._keep_at_once()
         self.tell_user(command)
 
     # -- what the client is told ---------------------------------------------------------------------------------------
@@ -211,6 +217,7 @@ class SessionBase(TrioActor):
 
     def _give_roster(self, event: m.RosterFetched | m.RosterChanged) -> None:
         self._roster_version = event.version
+        self._keep_at_once()
         self.give(event)
 
     def _give_iq(self, event: m.DeliverIq) -> None:

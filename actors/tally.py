@@ -5,10 +5,13 @@ it had sent by then is done.
 
 **Out.** The client is asked for an acknowledgement when some events are under way, or a moment after the last one.
 
-**Kept.** What a client needs to go on after a kill of the server is written by the archiver. One write is under way at a time;
-what comes meanwhile is in the next one. What the outlet holds goes out when the write that has it is on disk.
+**Kept.** What a client needs to go on after a kill of the server is written by the archiver. What is given goes out when the
+write that has it is on disk; one such write is under way at a time, what comes meanwhile is in the next one. What the client
+says of itself is written at once: it is on its way to disk before any chat that the client sends after it, so what is
+acknowledged is never more than what is kept.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -22,7 +25,7 @@ from engine.intake import Intake
 from engine.outbox import WRAP, AckedTooMuch
 
 ACK_SECONDS: Final = 0.2
-"""After an event, if no more came, the client is asked how far it is: whoever closes his client just after he has read something
+"""After an event, if no more came, the client is asked how far it is: so whoever closes his client after he has read something
 has acknowledged it, and a busy client is not asked for each message."""
 
 RETRY_SECONDS: Final = 1.0
@@ -64,7 +67,7 @@ class Tally:
         self._timer: Timer | None = None
         self._is_asked = False
         self._is_wanted_whole = False
-        self._keeping: int | None = None  # number of the last stanza in what is being written
+        self._keeping: deque[int] = deque()  # number of the last stanza in each state that is being written
         self._is_keep_due = False
 
     def close(self) -> None:
@@ -147,28 +150,25 @@ class Tally:
 
     # -- kept ----------------------------------------------------------------------------------------------------------
 
-    def keep(self) -> None:
-        """Have the state of the session written."""
+    def keep(self, *, is_at_once: bool = False) -> None:
+        """Have the state of the session written; `is_at_once`: before whatever the client sends next."""
         outbox = self._outlet.outbox
         if not self._token or outbox is None:
             return
-        if self._keeping is not None:
+        if self._keeping and not is_at_once:
             self._is_keep_due = True
-            return
-        self._keeping = outbox.sent
-        if not self._office.tell_archiver(
-            m.KeepSession(self._token, self._office.jid, self.intake.done, self._state())
-        ):
-            self._keeping = None
+        elif self._office.tell_archiver(m.KeepSession(self._token, self._office.jid, self.intake.done, self._state())):
+            self._keeping.append(outbox.sent)
+        else:
             self._office.schedule(RETRY_SECONDS, Keep())
 
     def kept(self, event: m.SessionKept) -> None:
         """It was written, or could not be; then the client's copy is newer than ours for a while."""
-        number, self._keeping = self._keeping, None
-        is_due, self._is_keep_due = self._is_keep_due, False
         self.intake.keep(event.done)
-        if number is not None:
-            self._outlet.release(number, is_all=not is_due)
-        if is_due:
+        if self._keeping:
+            number = self._keeping.popleft()
+            self._outlet.release(number, is_all=not (self._keeping or self._is_keep_due))
+        if self._is_keep_due and not self._keeping:
+            self._is_keep_due = False
             self.keep()
         self._answer()

@@ -162,14 +162,56 @@ class MemoryWire:
 class MemoryStage:
     """`tests.stage.stage.Stage` in memory."""
 
-    def __init__(self, runtime: Runtime, directory: Directory, ports: Ports) -> None:
-        self._runtime = runtime
-        self._directory = directory
+    def __init__(self, ports: Ports, nursery: trio.Nursery) -> None:
         self._ports = ports
+        self._nursery = nursery
         self._mux = build_mux(Software())
         self._entered = 0
-        tokens = itertools.count(1)
-        self._sessions = Sessions(runtime, directory, lambda: f"token-{next(tokens)}")
+        self._tokens = itertools.count(1)
+        self._lines: list[MemoryLine] = []
+        self._scope = trio.CancelScope()
+        self._is_over = trio.Event()
+
+    async def start(self) -> None:
+        """Start the system on what is kept."""
+        accounts = self._ports.accounts
+        domains: dict[str, ContactList] = {}
+        for domain in await accounts.domains():
+            entries = await accounts.contacts(domain)
+            present = [entry for entry in entries if isinstance(entry, Contact)]
+            domains[domain] = ContactList(present, [e for e in entries if isinstance(e, RemovedContact)])
+        blocks = {domain: BlockLists(domain, await accounts.block_lists(domain)) for domain in domains}
+        self._directory = Directory()
+        self._runtime = Runtime(tell_sender(self._directory))
+        self._sessions = Sessions(self._runtime, self._directory, lambda: f"token-{next(self._tokens)}")
+        await self._nursery.start(self._run)
+        about = {
+            "domains": domains,
+            "blocks": blocks,
+            "configured": (DOMAIN,),
+            "newest": await self._ports.archive.newest(),
+        }
+        self._runtime.start(Supervisor, self._runtime, self._directory, self._ports, Limits(), **about)
+        await self._runtime.quiescent()
+
+    async def _run(self, task_status: trio.TaskStatus[None]) -> None:
+        self._scope, self._is_over = trio.CancelScope(), trio.Event()
+        with self._scope:
+            await self._runtime.run(task_status=task_status)
+        self._is_over.set()
+
+    async def stop(self) -> None:
+        """In good order."""
+        await self._runtime.stop_all()
+
+    async def restart(self) -> None:
+        """As after kill -9: nobody says goodbye, and what is on disk is all that is left."""
+        self._scope.cancel()
+        await self._is_over.wait()
+        for line in self._lines:
+            line.close_stream(None)
+        self._lines.clear()
+        await self.start()
 
     async def enter(
         self,
@@ -184,6 +226,7 @@ class MemoryStage:
         self._entered += 1
         jid = Jid(f"{name}@{domain}", resource or f"r{self._entered}")
         line = MemoryLine(jid, self._mux, self._runtime)
+        self._lines.append(line)
         line.session = self._sessions.start(jid, MemoryWire(line))
         await line.opened.wait()
         if is_present:
@@ -193,6 +236,7 @@ class MemoryStage:
     async def resume(self, player: Player, handled: int | None = None) -> Element:
         account = Jid.parse(player.bare)
         line = MemoryLine(account, self._mux, self._runtime, player)
+        self._lines.append(line)
         player.begin_anew(line)
         h = player.handled if handled is None else handled
         with self._runtime.batch():
@@ -276,23 +320,12 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
     accounts, search = MemoryAccounts(), MemoryContacts()
     for domain in (DOMAIN, "example.org"):
         await accounts.add_domain(domain)
-    contacts = await accounts.put(CAST)
-    await search.rebuild(contacts)
-    domains: dict[str, ContactList] = {}
-    for domain in await accounts.domains():
-        entries = await accounts.contacts(domain)
-        present = [entry for entry in entries if isinstance(entry, Contact)]
-        domains[domain] = ContactList(present, [e for e in entries if isinstance(e, RemovedContact)])
+    await search.rebuild(await accounts.put(CAST))
     archive = MemoryArchive(lambda: 1_700_000_000 + trio.current_time())
     ports = Ports(archive, accounts, search, MemoryHistorySearch(), archive.texts, archive.retention)
-    directory = Directory()
-    runtime = Runtime(tell_sender(directory))
     async with trio.open_nursery() as nursery:
-        await nursery.start(runtime.run)
-        blocks = {domain: BlockLists(domain, await accounts.block_lists(domain)) for domain in domains}
-        about = {"domains": domains, "blocks": blocks, "configured": (DOMAIN,)}
-        runtime.start(Supervisor, runtime, directory, ports, Limits(), newest=0, **about)
-        await runtime.quiescent()
-        yield MemoryStage(runtime, directory, ports)
-        await runtime.stop_all()
+        stage = MemoryStage(ports, nursery)
+        await stage.start()
+        yield stage
+        await stage.stop()
         nursery.cancel_scope.cancel()
