@@ -1,0 +1,81 @@
+"""Numbers that wrap, what is told again, and what is forgotten."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.messages import SessionState
+from engine.outbox import UNACKED_EVENTS, WRAP, AckedTooMuch, Outbox, got_by, unwrap
+
+
+def test_what_is_acknowledged_is_not_told_again():
+    outbox = Outbox()
+    assert [outbox.add("roster", 3), outbox.add("one", 1, 11), outbox.add("two", 1, 12)] == [3, 4, 5]
+    outbox.acknowledge(4)
+    assert (outbox.acked_id, outbox.chats()) == (11, ((5, 12),))
+    assert outbox.resume(4) == ["two"]
+    assert outbox.add("two", 1, 12) == 5
+
+
+def test_an_event_that_came_in_part_is_told_as_a_whole():
+    outbox = Outbox()
+    outbox.add("three presences", 3)
+    outbox.acknowledge(2)
+    assert outbox.resume(2) == ["three presences"]
+    assert outbox.add("three presences", 3) == 5
+
+
+def test_numbers_wrap():
+    outbox = Outbox(WRAP - 1, 7)
+    assert outbox.add("before", 1, 8) == WRAP
+    outbox.add("behind", 1, 9)
+    outbox.acknowledge(0)
+    assert outbox.chats() == ((WRAP + 1, 9),)
+    outbox.acknowledge(1)
+    assert (outbox.chats(), outbox.acked_id) == ((), 9)
+
+
+@pytest.mark.parametrize("handled", [4, 1000, WRAP - 1])
+def test_more_than_was_sent(handled):
+    outbox = Outbox()
+    outbox.add("three", 3)
+    with pytest.raises(AckedTooMuch):
+        outbox.acknowledge(handled)
+
+
+def test_less_than_before_is_taken_for_too_much():
+    outbox = Outbox()
+    outbox.add("three", 3)
+    outbox.acknowledge(3)
+    with pytest.raises(AckedTooMuch):
+        outbox.acknowledge(2)
+
+
+def test_a_client_that_never_acknowledges_cannot_resume():
+    outbox = Outbox()
+    for number in range(UNACKED_EVENTS):
+        outbox.add(number, 1)
+    assert outbox.is_whole
+    outbox.add("one more", 1)
+    assert not outbox.is_whole
+    assert len(outbox) == UNACKED_EVENTS
+
+
+@given(st.integers(0, 1 << 70), st.integers(0, WRAP - 1))
+def test_the_next_number_that_looks_so(base, step):
+    assert unwrap((base + step) % WRAP, base) == base + step
+
+
+STATE = SessionState(acked=5, acked_id=50, chats=((6, 61), (9, 91)), given=99)
+
+
+@pytest.mark.parametrize(
+    ("handled", "got"),
+    [(5, (5, 50)), (6, (6, 61)), (8, (8, 61)), (9, (9, 99)), (12, (12, 99))],
+)
+def test_what_a_client_of_an_earlier_life_has_got(handled, got):
+    assert got_by(STATE, handled) == got
+
+
+def test_a_client_that_has_told_more_before():
+    assert got_by(STATE, 4) is None
