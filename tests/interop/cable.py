@@ -1,6 +1,7 @@
-"""A cable between a client and the server that a test can cut: a TCP relay on loopback, in a thread of its own.
+"""A cable between a client and the server that a test can cut: a relay on this machine, in a thread of its own.
 
-`Cable.cut` resets every connection on both sides at once, as when a phone leaves its network: neither side can say goodbye.
+`Cable.cut` ends every connection on both sides at once, as when a phone leaves its network: neither side can say goodbye.
+An end is a port on loopback, or a socket in the file system, which reaches into other network namespaces.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import selectors
 import socket
 import struct
 import threading
+from pathlib import Path
 from typing import Self
 
 RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
@@ -15,22 +17,26 @@ RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
 
 PIECE = 65_536
 
+End = int | Path
+"""A port, or the path of a socket."""
+
 
 class Cable:
-    """Relays to a port; use it in a ``with``.
+    """Relays every connection; use it in a ``with``.
 
     Args:
-        to: the server's port on loopback; it may change.
+        to: the server's end; it may change.
+        at: the clients' end; 0: any port.
 
     Attributes:
         port: where clients connect.
         connections: how many there have been.
     """
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: End, at: End = 0) -> None:
         self.to = to
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = _listen(at)
+        self.port: int = 0 if isinstance(at, Path) else self._listener.getsockname()[1]
         self.connections = 0
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, socket.socket] = {}
@@ -53,7 +59,7 @@ class Cable:
         self._selector.close()
 
     def cut(self) -> None:
-        """Reset every connection; new ones are relayed as before."""
+        """End every connection; new ones are relayed as before."""
         with self._lock:
             for end in list(self._peers):
                 self._drop(end)
@@ -77,7 +83,11 @@ class Cable:
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()
-        server = socket.create_connection(("127.0.0.1", self.to))
+        try:
+            server = _connect(self.to)
+        except OSError:  # nobody there, for now
+            client.close()
+            return
         self.connections += 1
         self._peers |= {client: server, server: client}
         for end in (client, server):
@@ -90,5 +100,21 @@ class Cable:
                 peer.sendall(data)
                 return
         self._drop(end)
-        with contextlib.suppress(OSError):
-            peer.shutdown(socket.SHUT_WR)
+        self._drop(peer)
+
+
+def _listen(at: End) -> socket.socket:
+    if not isinstance(at, Path):
+        return socket.create_server(("127.0.0.1", at))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(at))
+    listener.listen()
+    return listener
+
+
+def _connect(to: End) -> socket.socket:
+    if not isinstance(to, Path):
+        return socket.create_connection(("127.0.0.1", to))
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(to))
+    return connection

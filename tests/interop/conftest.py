@@ -6,12 +6,21 @@ import subprocess
 
 import pytest
 
+from tests.interop.display import display
 from tests.interop.server import Server, found
 
 TERMINAL_PACKAGES = {"tmux": "tmux", "profanity": "profanity", "finch": "finch"}
 """Program -> Debian package."""
 
-DESKTOP_PACKAGES = {"Xvfb": "xvfb", "gajim": "gajim", "dbus-daemon": "dbus-daemon", "gdbus": "libglib2.0-bin"}
+DESKTOP_PACKAGES = {
+    "Xvfb": "xvfb",
+    "xdotool": "xdotool",
+    "dbus-daemon": "dbus-daemon",
+    "gdbus": "libglib2.0-bin",
+    "gajim": "gajim",
+    "dino-im": "dino-im",
+    "update-ca-certificates": "ca-certificates",
+}
 
 INSTALL_SECONDS = 300.0
 
@@ -45,6 +54,13 @@ def _install(packages):
         if done.returncode:
             why = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()[-1]
             pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {why}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def screen(tmp_path_factory, desktop_programs):
+    """The name of a display that nobody looks at."""
+    with display(tmp_path_factory.mktemp("display")) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

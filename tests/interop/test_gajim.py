@@ -3,7 +3,6 @@
 import pytest
 
 from tests.interop.cable import Cable
-from tests.interop.display import display
 from tests.interop.gajim import Gajim
 from tests.interop.person import Person
 
@@ -12,12 +11,6 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.usefixtures("desktop_programs"),
 ]  # packages may have to be installed
-
-
-@pytest.fixture(scope="module")
-def screen(tmp_path_factory, desktop_programs):
-    with display(tmp_path_factory.mktemp("display")) as name:
-        yield name
 
 
 @pytest.fixture
