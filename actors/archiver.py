@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from actors.directory import CATALOGUER, HISTORIAN, Directory
+from actors.directory import CATALOGUER, HISTORIAN, LIBRARIAN, SURVEYOR, Directory
+from actors.mailbox import MailboxFull
 from actors.runtime import Runtime
 from actors.worker import Worker
 from engine import messages as m
@@ -57,6 +58,7 @@ class Archiver(Worker):
         self._is_flush_due = False
         self._outcomes: deque[Stored | Refusal] = deque()
         self._are_notes_written = True
+        self._marked: deque[Condition | None] = deque()
         self.commits = 0
         self.archived = 0
         self.refused = 0
@@ -74,6 +76,9 @@ class Archiver(Worker):
                 take(self, gathered, message)
         if gathered.is_to_be_written:
             self._outcomes.extend(await self._commit(gathered.drafts, gathered.sessions, gathered.done))
+        marks = [(message.request.session.bare, message.id) for message in batch if type(message) is m.MarkRead]
+        if marks:
+            self._marked.extend(await self._mark_read(marks))
         for message in batch:
             self._handlers[type(message)](self, message)
         if any(type(message) is ForgetStale for message in batch):
@@ -146,6 +151,13 @@ class Archiver(Worker):
         self._newest = max(self._newest, *(entry.id for entry in stored)) if stored else self._newest
         return stored
 
+    async def _mark_read(self, marks: Sequence[tuple[str, int]]) -> Sequence[Condition | None]:
+        try:
+            return [None if is_known else Condition.ITEM_NOT_FOUND for is_known in await self._archive.mark_read(marks)]
+        except StorageUnavailable as error:
+            log.warning("archive: %d readings not written: %s", len(marks), error)
+            return [Condition.RESOURCE_CONSTRAINT] * len(marks)
+
     # -- after it ------------------------------------------------------------------------------------------------------
 
     def _release(self, command: m.ArchiveChat) -> None:
@@ -177,6 +189,18 @@ class Archiver(Worker):
     def _pass_on(self, command: m.FetchSession) -> None:
         self._directory.tell(HISTORIAN, command)
 
+    def _ask_librarian(self, question: m.FetchHistory | m.FetchHistoryBounds | m.FetchConversations) -> None:
+        try:
+            self._directory.tell(SURVEYOR if question.is_long else LIBRARIAN, question)
+        except MailboxFull:
+            refusal = m.RequestRefused(question.request, Condition.RESOURCE_CONSTRAINT, "too many questions; try again")
+            self._directory.tell(question.request.session.full, refusal)
+
+    def _answer_mark(self, command: m.MarkRead) -> None:
+        refused, request = self._marked.popleft(), command.request
+        answer = m.RequestDone(request) if refused is None else m.RequestRefused(request, refused)
+        self._directory.tell(request.session.full, answer)
+
     def _note(self, _: m.MoveCursor | m.ForgetSession | ForgetStale) -> None:
         """Done elsewhere."""
 
@@ -200,6 +224,10 @@ class Archiver(Worker):
         m.ForgetSession: _note,
         m.FetchMissed: _fetch_missed,
         m.FetchSession: _pass_on,
+        m.FetchHistory: _ask_librarian,
+        m.FetchHistoryBounds: _ask_librarian,
+        m.FetchConversations: _ask_librarian,
+        m.MarkRead: _answer_mark,
         m.MoveCursor: _note,
         FlushNotes: _flushed,
         ForgetStale: _note,

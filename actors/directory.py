@@ -21,6 +21,8 @@ ARCHIVER: Final = "_archiver"
 CATALOGUER: Final = "_cataloguer"
 HISTORIAN: Final = "_historian"
 INDEXER: Final = "_indexer"
+LIBRARIAN: Final = "_librarian"
+SURVEYOR: Final = "_surveyor"
 REGISTRAR: Final = "_registrar"
 DEPARTURES: Final = "_departures"
 

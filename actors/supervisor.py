@@ -18,10 +18,21 @@ import msgspec
 from actors.archiver import Archiver
 from actors.cataloguer import Cataloguer
 from actors.departures import Departures
-from actors.directory import ARCHIVER, CATALOGUER, DEPARTURES, HISTORIAN, INDEXER, REGISTRAR, Directory
+from actors.directory import (
+    ARCHIVER,
+    CATALOGUER,
+    DEPARTURES,
+    HISTORIAN,
+    INDEXER,
+    LIBRARIAN,
+    REGISTRAR,
+    SURVEYOR,
+    Directory,
+)
 from actors.domain import Domain
 from actors.historian import Historian
 from actors.indexer import Indexer
+from actors.librarian import Librarian
 from actors.registrar import Registrar
 from actors.runtime import ActorRef, ActorStopped, Runtime, TrioActor
 from engine import messages as m
@@ -29,7 +40,7 @@ from engine.blocking import BlockLists
 from engine.contacts import ContactList
 from engine.errors import Condition
 from engine.limits import Limits
-from engine.ports import Accounts, Archive, ContactSearch, HistorySearch, Texts
+from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, Texts
 from engine.retention import Retention
 
 log = logging.getLogger(__name__)
@@ -44,6 +55,7 @@ class Ports(msgspec.Struct, frozen=True):
     history: HistorySearch
     texts: Texts
     retention: Retention
+    histories: Histories
 
 
 class Supervisor(TrioActor):
@@ -88,6 +100,8 @@ class Supervisor(TrioActor):
         ports = self._ports
         self._start(ARCHIVER, Archiver, ports.archive, self._newest)
         self._start(HISTORIAN, Historian, ports.archive)
+        self._start(LIBRARIAN, Librarian, ports.histories)
+        self._start(SURVEYOR, Librarian, ports.histories)
         self._start(CATALOGUER, Cataloguer, ports.history, ports.texts, self._newest)
         self._start(INDEXER, Indexer, ports.search)
         self._start(

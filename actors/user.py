@@ -49,7 +49,7 @@ class User(TrioActor):
         self._waiting_for_personal: list[m.FetchRoster | m.WatchRoster] = []
         self._copied: dict[str, None] = {}  # resources of sessions that asked for copies
         self._detached: dict[str, None] = {}  # of sessions whose client may come back; the oldest first
-        self._outgoing: deque[m.SendChat] = deque()  # the first one waits for its alias
+        self._outgoing: deque[m.SendChat | m.AskArchive] = deque()  # the first one waits for its alias
         self._at_archiver = 0
 
     def on_receive(self, message: Any) -> None:
@@ -134,6 +134,10 @@ class User(TrioActor):
     def _send_outgoing(self) -> None:
         while self._outgoing:
             sent = self._outgoing[0]
+            if not isinstance(sent, m.SendChat):
+                self._outgoing.popleft()
+                self._ask_history(sent)
+                continue
             chat = sent.chat
             if self._contact(self._address) is None:  # removed: nothing of this account comes into the archive any more
                 self._refuse(sent, Condition.NOT_ALLOWED, "the account was removed")
@@ -159,6 +163,17 @@ class User(TrioActor):
             else:
                 self._hand_over(sent, (contact.address,))
             self._outgoing.popleft()
+
+    def _queue_question(self, question: m.AskArchive) -> None:
+        self._outgoing.append(question)  # behind what was sent before it: a client reads its own writes
+        if len(self._outgoing) == 1:
+            self._send_outgoing()
+
+    def _ask_history(self, question: m.AskArchive) -> None:
+        if not self._tell_archiver(question):
+            text = "too many questions wait; try again"
+            refusal = m.RequestRefused(question.request, Condition.RESOURCE_CONSTRAINT, text)
+            self._tell(question.request.session.full, refusal)
 
     def _send_expanded(self, event: m.AliasExpanded) -> None:
         if self._outgoing:
@@ -205,7 +220,8 @@ class User(TrioActor):
 
     def _chat_refused(self, event: m.ChatRefused) -> None:
         self._refuse(m.SendChat(event.chat, event.number), event.condition, event.text)
-        if self._outgoing and self._outgoing[0].chat is event.chat:  # its alias failed
+        first = self._outgoing[0] if self._outgoing else None
+        if isinstance(first, m.SendChat) and first.chat is event.chat:  # its alias failed
             self._outgoing.popleft()
             self._send_outgoing()
         else:
@@ -397,4 +413,8 @@ class User(TrioActor):
         m.FetchBlocked: _ask_registrar,
         m.ChangeBlocked: _ask_registrar,
         m.SearchContacts: _search,
+        m.FetchHistory: _queue_question,
+        m.FetchHistoryBounds: _queue_question,
+        m.FetchConversations: _queue_question,
+        m.MarkRead: _queue_question,
     }

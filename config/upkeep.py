@@ -17,7 +17,7 @@ from actors.retention import PACE, purge
 from engine import administration as a
 from engine.admission import alias_problems
 from engine.contacts import Contact
-from engine.ports import Accounts, Archive, HistorySearch, Texts
+from engine.ports import Accounts, Archive, Histories, HistorySearch, Texts
 from engine.retention import Retention
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
@@ -46,6 +46,7 @@ class Stores(msgspec.Struct, frozen=True):
     history: HistorySearch
     texts: Texts
     retention: Retention
+    histories: Histories
 
 
 @asynccontextmanager
@@ -84,7 +85,7 @@ async def open_stores(data_dir: Path) -> AsyncIterator[Stores]:
         history = await trio.to_thread.run_sync(TantivyHistory.open, data_dir / HISTORY)
         stack.push_async_callback(history.aclose)
         await leave_other_archives(history, archive)
-        yield Stores(archive, accounts, search, history, archive.texts, archive.retention)
+        yield Stores(archive, accounts, search, history, archive.texts, archive.retention, archive.histories)
 
 
 async def purge_history(stores: Stores, command: a.PurgeHistory, *, pace: float = PACE, pause: float = 0) -> a.Result:

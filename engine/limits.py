@@ -96,11 +96,14 @@ HISTORY_PAGE = 100
 for more gets so many, and is told that there are more (XEP-0313, 4.3.1)."""
 
 HISTORY_PAGE_BYTES = 262_144
-"""Of the messages in one page, together; real ones have under 1 KiB each. The page ends before the message that would make it
-larger; the first one is always in it."""
+"""Of the messages in one page of a history or of conversations, together; real ones have under 1 KiB each. The page ends before
+the message that would make it larger; one is always in it."""
 
 HISTORY_IDS = 100
 """Messages asked for by their ids in one query: what fits into one page. More: ``not-acceptable``."""
+
+QUERY_ID_CHARACTERS = 256
+"""Of the name that a client gives its query: it comes back with each message. Real ones are UUIDs. More: ``not-acceptable``."""
 
 HISTORY_QUESTIONS = 16
 """Of one account that wait at the historian; clients ask for a page when they have the last one. More: ``resource-constraint``,

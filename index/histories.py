@@ -19,13 +19,13 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from engine.limits import CONVERSATIONS, HISTORY_PAGE_BYTES, UNREAD
-from engine.messages import Conversation, ConversationsPage, ConversationsQuery, HistoryPage, HistoryQuery, Kept
+from engine.messages import ConversationsPage, ConversationsQuery, HistoryPage, HistoryQuery, Kept
 from engine.ports import UnknownMessage
 from index.asyncio_island import Island
 from index.chat_rows import CHAT_COLUMNS, WITH_CHATS, chat_of
 from index.database import Database, in_chunks, placeholders
 from index.ledger import Role
-from index.overviews import Overview, choose
+from index.overviews import Overview, choose, page_of
 
 T = TypeVar("T")
 
@@ -190,15 +190,9 @@ def _conversations(connection: sqlite3.Connection, query: ConversationsQuery) ->
     owner, gone, _ = connection.execute(_WHO, {"owner": query.owner, "peer": ""}).fetchone()
     rows = connection.execute(_OVERVIEWS, {"owner": owner, "gone": gone}).fetchall()
     overviews = [Overview(*row) for row in rows]
-    page, is_complete = choose(overviews, query)
-    newest = _messages(connection, owner, [overview.newest for overview in page])
-    return ConversationsPage(
-        tuple(Conversation(one.peer, newest[one.newest], one.unread, one.read) for one in page),
-        is_complete,
-        total=len(overviews),
-        unread=sum(1 for overview in overviews if overview.unread),
-        unread_messages=sum(overview.unread for overview in overviews),
-    )
+    chosen, is_complete = choose(overviews, query)
+    newest = _messages(connection, owner, [overview.newest for overview in chosen])
+    return page_of(overviews, chosen, newest, query, is_complete=is_complete)
 
 
 def _messages(connection: sqlite3.Connection, owner: int, ids: Sequence[int]) -> dict[int, Kept]:

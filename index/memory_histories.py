@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from engine.limits import HISTORY_PAGE_BYTES, UNREAD
 from engine.messages import (
     Chat,
-    Conversation,
     ConversationsPage,
     ConversationsQuery,
     HistoryPage,
@@ -18,7 +17,7 @@ from engine.messages import (
 )
 from engine.ports import UnknownMessage
 from index.ledger import Entry, Role
-from index.overviews import Overview, choose
+from index.overviews import Overview, choose, page_of
 from index.readings import LOOKED_AT
 
 Side = tuple[Chat, Entry]
@@ -115,14 +114,8 @@ class MemoryHistories:
         by_id = {chat.id: Kept(chat, entry.role is Role.SENT) for chat, entry in history}
         peers = dict.fromkeys(entry.peer for _, entry in history)
         overviews = [one for peer in peers if (one := self._overview(query.owner, peer, history)) is not None]
-        page, is_complete = choose(overviews, query)
-        return ConversationsPage(
-            tuple(Conversation(one.peer, by_id[one.newest], one.unread, one.read) for one in page),
-            is_complete,
-            total=len(overviews),
-            unread=len([overview for overview in overviews if overview.unread]),
-            unread_messages=sum(overview.unread for overview in overviews),
-        )
+        chosen, is_complete = choose(overviews, query)
+        return page_of(overviews, chosen, by_id, query, is_complete=is_complete)
 
     def _overview(self, owner: str, peer: str, history: list[Side]) -> Overview | None:
         end = [side for side in history if side[1].peer == peer][-UNREAD:]

@@ -4,12 +4,13 @@ A conversation is listed by its newest message with a body. It is unread from wh
 his clients marked, and of his own newest message with a body.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
 
-from engine.messages import ConversationsQuery
+from engine.limits import HISTORY_PAGE_BYTES
+from engine.messages import Conversation, ConversationsPage, ConversationsQuery, Kept
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -33,3 +34,40 @@ def choose(overviews: Sequence[Overview], query: ConversationsQuery) -> tuple[li
     if query.is_backwards:
         return matching[max(0, len(matching) - query.limit) :], len(matching) <= query.limit
     return matching[: query.limit], len(matching) <= query.limit
+
+
+def page_of(
+    overviews: Sequence[Overview],
+    chosen: Sequence[Overview],
+    newest: Mapping[int, Kept],
+    query: ConversationsQuery,
+    *,
+    is_complete: bool,
+) -> ConversationsPage:
+    """The page, cut where its messages have too many bytes.
+
+    Args:
+        overviews: all conversations.
+        chosen: those of the page.
+        newest: the messages that these name.
+        query: the question.
+        is_complete: as `choose` says.
+    """
+    conversations: list[Conversation] = []
+    size = 0
+    for one in reversed(chosen) if query.is_backwards else chosen:
+        kept = newest[one.newest]
+        size += len(kept.chat.payload.encode())
+        if conversations and size > HISTORY_PAGE_BYTES:
+            is_complete = False
+            break
+        conversations.append(Conversation(one.peer, kept, one.unread, one.read))
+    unread = [overview.unread for overview in overviews if overview.unread]
+    return ConversationsPage(
+        tuple(reversed(conversations)) if query.is_backwards else tuple(conversations),
+        is_complete,
+        count=len(unread) if query.is_unread else len(overviews),
+        total=len(overviews),
+        unread=len(unread),
+        unread_messages=sum(unread),
+    )

@@ -153,6 +153,7 @@ class ConversationsPage(msgspec.Struct, frozen=True):
     Attributes:
         conversations: the page.
         is_complete: nothing that was asked for lies beyond it, in the direction of the query.
+        count: conversations that could be asked for page by page.
         total: conversations.
         unread: conversations with unread messages.
         unread_messages: in all conversations together.
@@ -160,6 +161,7 @@ class ConversationsPage(msgspec.Struct, frozen=True):
 
     conversations: tuple[Conversation, ...]
     is_complete: bool
+    count: int
     total: int
     unread: int
     unread_messages: int
@@ -190,3 +192,7 @@ class MarkRead(msgspec.Struct, frozen=True):
 
     request: Request
     id: int
+
+
+AskArchive = FetchHistory | FetchHistoryBounds | FetchConversations | MarkRead
+"""What goes the way of the chats, behind those that were sent before."""

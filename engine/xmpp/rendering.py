@@ -82,12 +82,12 @@ _IQ = pattern(E("iq", CLIENT, SLOT, from_=SLOT, to=SLOT, type=SLOT, id=SLOT))
 class Renderer:
     """The renderings that are shared by all connections of a server.
 
-    Args:
+    Attributes:
         describe: the name of the alias at an address, for those who get a message through it; empty when unknown.
     """
 
     def __init__(self, describe: Describe = lambda _address: "") -> None:
-        self._describe = describe
+        self.describe = describe
         self._chats: Recent[Parts] = Recent(CHATS_KEPT)
         self._broadcasts: Recent[Parts] = Recent(BROADCASTS_KEPT)
         self._presences: WeakKeyDictionary[PresenceChange, tuple[bytes, bytes]] = WeakKeyDictionary()
@@ -131,7 +131,7 @@ class Renderer:
         if chat.is_delayed:
             added += _DELAY % (escape_attribute(chat.to.domain), shapes.utc_text(chat.id))
         if chat.via is not None:
-            name = clean_text(self._describe(chat.via.bare))
+            name = clean_text(self.describe(chat.via.bare))
             added += _SENT_TO % (escape_attribute(chat.via.bare), escape_attribute(name))
         return added
 

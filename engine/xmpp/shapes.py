@@ -1,4 +1,4 @@
-"""Shapes that several features share: data forms (XEP-0004 2.13), time (XEP-0082), capability hashes (XEP-0115 1.6).
+"""Shapes that several features share: forms (XEP-0004 2.13, XEP-0122 1.0), time (XEP-0082), capability hashes (XEP-0115 1.6).
 
 And what the server adds to a message that it delivers: the archive's id (XEP-0359 0.7), the time since when it waited
 (XEP-0203 2.0), the alias that it was sent to (XEP-0033 1.2).
@@ -6,6 +6,7 @@ And what the server adds to a message that it delivers: the archive's id (XEP-03
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,11 +16,13 @@ import msgspec
 from engine.xmpp.xml import E, Element, clean_text
 
 FORMS: Final = "jabber:x:data"
+VALIDATION: Final = "http://jabber.org/protocol/xdata-validate"
 STANZA_IDS: Final = "urn:xmpp:sid:0"
 DELAY: Final = "urn:xmpp:delay"
 ADDRESSES: Final = "http://jabber.org/protocol/address"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 # -- added to what is delivered ----------------------------------------------------------------------------------------
@@ -51,15 +54,37 @@ def utc_text(microseconds: int) -> str:
     return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+def microseconds(text: str) -> int:
+    """A time as XEP-0082 (3.2) writes it, in microseconds since 1970; smaller fractions are cut off.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _TIME.fullmatch(text):
+        raise ValueError(f"not a time: {text!r}")
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
 # -- data forms --------------------------------------------------------------------------------------------------------
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One field of a form, or one column of a table. `kind`: such as ``text-single`` or ``jid-single``."""
+    """One field of a form, or one column of a table.
+
+    Attributes:
+        name: of its value.
+        label: for people.
+        kind: such as ``text-single`` or ``jid-single``.
+        is_open: a list that takes other values than those it offers (XEP-0122, 3.2.1).
+    """
 
     name: str
     label: str
     kind: str = "text-single"
+    is_open: bool = False
+
+
+_OPEN = E("validate", VALIDATION, E("open", VALIDATION), datatype="xs:string")
 
 
 def form_to_fill_in(form_type: str, title: str, instructions: str, fields: Iterable[Field]) -> Element:
@@ -70,7 +95,10 @@ def form_to_fill_in(form_type: str, title: str, instructions: str, fields: Itera
         E("title", FORMS, title),
         E("instructions", FORMS, instructions),
         _form_type(form_type),
-        *(E("field", FORMS, type=field.kind, label=field.label, var=field.name) for field in fields),
+        *(
+            E("field", FORMS, _OPEN if field.is_open else None, type=field.kind, label=field.label, var=field.name)
+            for field in fields
+        ),
         type="form",
     )
 
@@ -92,12 +120,17 @@ def form_table(form_type: str, columns: Sequence[Field], rows: Iterable[Sequence
 
 def submitted(form: Element) -> dict[str, str]:
     """The first value of each field of a form that a client sent; empty ones are left out."""
-    values: dict[str, str] = {}
+    return {name: values[0] for name, values in submitted_values(form).items() if values}
+
+
+def submitted_values(form: Element) -> dict[str, list[str]]:
+    """All values of each field of a form that a client sent, without empty ones. Of two fields of a name the first counts."""
+    fields: dict[str, list[str]] = {}
     for field in form.find_all("field", FORMS):
-        value = field.find_text("value", FORMS).strip()
-        if value and field.get("var"):
-            values.setdefault(field.get("var"), value)
-    return values
+        values = [value.text.strip() for value in field.find_all("value", FORMS)]
+        if field.get("var"):
+            fields.setdefault(field.get("var"), [value for value in values if value])
+    return fields
 
 
 def _form_type(form_type: str) -> Element:

@@ -17,7 +17,13 @@ ANN = Contact(address="ann@a.example")
 async def stores():
     archive = MemoryArchive(lambda: 1.0)
     stores = upkeep.Stores(
-        archive, MemoryAccounts(), MemoryContacts(), MemoryHistorySearch(), archive.texts, archive.retention
+        archive,
+        MemoryAccounts(),
+        MemoryContacts(),
+        MemoryHistorySearch(),
+        archive.texts,
+        archive.retention,
+        archive.histories,
     )
     await stores.accounts.add_domain("a.example")
     await stores.accounts.put([ANN])

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from engine.limits import UNREAD
+from engine.limits import HISTORY_PAGE_BYTES, UNREAD
 from engine.messages import ConversationsQuery
+from index.archive import SqliteArchive
 from index.readings import LOOKED_AT
 from tests.index.stories import says, says_to_alias
 
@@ -174,11 +175,11 @@ async def test_the_most_recent_first(archive):
     assert await listed(archive, A) == [(B, "b2", 2), (TEAM, "t", 0), (C, "c", 0)]
     page = await archive.histories.conversations(ConversationsQuery(owner=A, limit=1))
     assert (len(page.conversations), page.is_complete) == (1, False)
-    assert (page.total, page.unread, page.unread_messages) == (3, 1, 2)
+    assert (page.count, page.total, page.unread, page.unread_messages) == (3, 3, 1, 2)
     newest = page.conversations[0].newest
     assert (newest.chat.sender.bare, newest.is_sent) == (B, False)
     assert await archive.histories.conversations(ConversationsQuery(owner="nobody@x.org")) == msgspec.structs.replace(
-        page, conversations=(), is_complete=True, total=0, unread=0, unread_messages=0
+        page, conversations=(), is_complete=True, count=0, total=0, unread=0, unread_messages=0
     )
 
 
@@ -189,6 +190,7 @@ async def test_pages_of_conversations(archive):
     async def page(**query):
         found = await archive.histories.conversations(ConversationsQuery(owner=A, **query))
         assert found.total == 5
+        assert found.count == (3 if query.get("is_unread") else 5)
         return "".join(c.newest.chat.body for c in found.conversations), found.is_complete
 
     assert await page() == ("43210", True)
@@ -201,6 +203,30 @@ async def test_pages_of_conversations(archive):
     assert await page(limit=2, newer_than=ids[1]) == ("43", False)
     assert await page(is_unread=True) == ("420", True)
     assert await page(limit=0) == ("", False)
+
+
+async def test_a_page_of_conversations_is_bounded_by_its_bytes(archive):
+    large = "x" * (HISTORY_PAGE_BYTES // 2 - 100)
+    ids = await filled(archive, *(says(f"p{n}@x.org", A, f"{n}{large}") for n in range(5)))
+
+    async def page(**query):
+        found = await archive.histories.conversations(ConversationsQuery(owner=A, **query))
+        return "".join(c.newest.chat.body[0] for c in found.conversations), found.is_complete
+
+    assert await page() == ("43", False)
+    assert await page(older_than=ids[3]) == ("21", False)
+    assert await page(older_than=ids[1]) == ("0", True)
+    assert await page(is_backwards=True) == ("10", False)
+    assert await page(newer_than=ids[1], is_backwards=True) == ("32", False)
+
+
+async def test_what_is_read_stays_read(tmp_path, island, clock):
+    path = tmp_path / "archive.sqlite"
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        await filled(archive, *(says(A, B, str(n), stanza_id=f"s{n}") for n in range(3)))
+        await filled(archive, marks(B, A, "s1"))
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        assert await listed(archive, B) == [(A, "2", 1)]
 
 
 async def test_many_peers(archive):

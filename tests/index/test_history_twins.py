@@ -91,7 +91,14 @@ def comparable(answer):
         case object(chat=message, is_sent=is_sent):
             return values(message), is_sent
         case object(conversations=conversations):
-            return comparable(conversations), answer.is_complete, answer.total, answer.unread, answer.unread_messages
+            return (
+                comparable(conversations),
+                answer.is_complete,
+                answer.count,
+                answer.total,
+                answer.unread,
+                answer.unread_messages,
+            )
         case object(newest=newest):
             return answer.peer, comparable(newest), answer.unread, answer.read
     return answer

@@ -322,7 +322,7 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
         await accounts.add_domain(domain)
     await search.rebuild(await accounts.put(CAST))
     archive = MemoryArchive(lambda: 1_700_000_000 + trio.current_time())
-    ports = Ports(archive, accounts, search, MemoryHistorySearch(), archive.texts, archive.retention)
+    ports = Ports(archive, accounts, search, MemoryHistorySearch(), archive.texts, archive.retention, archive.histories)
     async with trio.open_nursery() as nursery:
         stage = MemoryStage(ports, nursery)
         await stage.start()

@@ -13,6 +13,8 @@ from engine.xmpp.features import (
     clock,
     contact_search,
     disco,
+    history,
+    inbox,
     ping,
     roster,
     stanza_ids,
@@ -20,19 +22,24 @@ from engine.xmpp.features import (
     vcard,
     version,
 )
+from engine.xmpp.forwarding import Forwarding
 from engine.xmpp.mux import Mux, Software
 from engine.xmpp.rendering import Renderer
 
 
 def build_mux(software: Software, renderer: Renderer | None = None) -> Mux:
     """Everything that a connection can do; one for all connections of a server."""
+    renderer = renderer or Renderer()
+    forwarding = Forwarding(renderer.describe)
     return Mux(
         software,
         (
-            (renderer or Renderer()).feature(),
+            renderer.feature(),
             roster.make(),
             blocking.make(),
             disco.make(software),
+            history.make(forwarding),
+            inbox.make(forwarding),
             binding.FEATURE,
             caps.FEATURE,
             carbons.FEATURE,

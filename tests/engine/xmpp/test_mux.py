@@ -16,6 +16,9 @@ from tests.engine.xmpp.play import ALICE, NOW, make_client, make_mux, reply, sen
 MUX = make_mux()
 PASSIVE = {  # advertised, but nothing that is asked for
     "http://jabber.org/protocol/caps",
+    "http://jabber.org/protocol/rsm",
+    "urn:xmpp:mam:2#extended",
+    "urn:xmpp:mam:2#groupchat-field",
     "urn:xmpp:sid:0",
 }
 UNADVERTISED = {  # RFC 6120 and 6121 have no feature for what every server must do
