@@ -15,11 +15,11 @@ commit; a question goes through here, behind what was sent before it.
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 
-from actors.directory import CATALOGUER, HISTORIAN, LIBRARIAN, SURVEYOR, Directory
+from actors.directory import CATALOGUER, FINDER, HISTORIAN, LIBRARIAN, SURVEYOR, Directory
 from actors.mailbox import MailboxFull
 from actors.runtime import Runtime
 from actors.worker import Worker
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 CURSOR_SECONDS = 1.0
 """A crash within this time after a delivery without further traffic may bring that message once more at the next login."""
+
+_DESKS: Final = {"page": LIBRARIAN, "survey": SURVEYOR, "search": FINDER}
 
 
 class FlushNotes(msgspec.Struct, frozen=True):
@@ -191,7 +193,7 @@ class Archiver(Worker):
 
     def _ask_librarian(self, question: m.FetchHistory | m.FetchHistoryBounds | m.FetchConversations) -> None:
         try:
-            self._directory.tell(SURVEYOR if question.is_long else LIBRARIAN, question)
+            self._directory.tell(_DESKS[question.desk], question)
         except MailboxFull:
             refusal = m.RequestRefused(question.request, Condition.RESOURCE_CONSTRAINT, "too many questions; try again")
             self._directory.tell(question.request.session.full, refusal)

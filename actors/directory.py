@@ -19,6 +19,7 @@ from engine.contacts import Contact, ContactList
 
 ARCHIVER: Final = "_archiver"
 CATALOGUER: Final = "_cataloguer"
+FINDER: Final = "_finder"
 HISTORIAN: Final = "_historian"
 INDEXER: Final = "_indexer"
 LIBRARIAN: Final = "_librarian"

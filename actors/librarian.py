@@ -1,7 +1,8 @@
 """The librarian: answers people's questions about their histories, beside everything that chat itself needs.
 
 A question comes through the archiver, which has committed everything that was sent before it: a client reads its own writes.
-There are two librarians: one for pages, one for what takes longer (`is_long`), each with a connection of its own.
+There are three librarians, one for each `engine.messages.Desk`: pages, what takes longer, and words. The first two have each
+a connection of their own.
 
 **Turns.** Questions line up by account. One of each account is answered in turn, so whoever asks much waits for himself.
 At `HISTORY_QUESTIONS` in his line the next one is refused. What nobody is there to hear any more is not looked up.

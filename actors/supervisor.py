@@ -22,6 +22,7 @@ from actors.directory import (
     ARCHIVER,
     CATALOGUER,
     DEPARTURES,
+    FINDER,
     HISTORIAN,
     INDEXER,
     LIBRARIAN,
@@ -102,6 +103,7 @@ class Supervisor(TrioActor):
         self._start(HISTORIAN, Historian, ports.archive)
         self._start(LIBRARIAN, Librarian, ports.histories)
         self._start(SURVEYOR, Librarian, ports.histories)
+        self._start(FINDER, Librarian, ports.histories)
         self._start(CATALOGUER, Cataloguer, ports.history, ports.texts, self._newest)
         self._start(INDEXER, Indexer, ports.search)
         self._start(

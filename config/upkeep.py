@@ -25,6 +25,7 @@ from index.asyncio_island import Island
 from index.contacts import TantivyContacts
 from index.history_index import TantivyHistory
 from index.rebuild import IndexedContacts, bring_history_up_to_date, bring_up_to_date, leave_other_archives
+from index.searched_histories import SearchedHistories
 
 ARCHIVE = "archive.sqlite"
 ACCOUNTS = "accounts.sqlite"
@@ -85,7 +86,8 @@ async def open_stores(data_dir: Path) -> AsyncIterator[Stores]:
         history = await trio.to_thread.run_sync(TantivyHistory.open, data_dir / HISTORY)
         stack.push_async_callback(history.aclose)
         await leave_other_archives(history, archive)
-        yield Stores(archive, accounts, search, history, archive.texts, archive.retention, archive.histories)
+        histories = SearchedHistories(archive.histories, history)
+        yield Stores(archive, accounts, search, history, archive.texts, archive.retention, histories)
 
 
 async def purge_history(stores: Stores, command: a.PurgeHistory, *, pace: float = PACE, pause: float = 0) -> a.Result:

@@ -142,7 +142,9 @@ class Histories(Protocol):
     """
 
     async def page(self, query: HistoryQuery) -> HistoryPage:
-        """One page; `query.text` is not looked at, see `HistorySearch`. The same effort at every depth.
+        """One page. The same effort at every depth.
+
+        `query.text` is looked at by histories that can be searched (`index.searched_histories`), and not by others.
 
         It ends before `engine.limits.HISTORY_PAGE_BYTES` are full. With a resource, all of the conversation may have to
         be looked at.

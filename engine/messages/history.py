@@ -4,11 +4,14 @@ Times are microseconds since 1970, as the ids of the archive are: a message of t
 bare.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
 from engine.messages.values import Chat, Request
+
+Desk = Literal["page", "survey", "search"]
+"""Who is asked: for what is there at once, for what takes longer, for words. Nobody waits for another kind of question."""
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +83,11 @@ class FetchHistory(msgspec.Struct, frozen=True):
     is_flipped: bool = False
 
     @property
-    def is_long(self) -> bool:
-        """Whether it may take longer than a page does: a count, or one resource among all of a conversation."""
-        return self.query.limit == 0 or bool(self.query.resource)
+    def desk(self) -> Desk:
+        """A count, and one resource among all of a conversation, may take longer than a page does."""
+        if self.query.text:
+            return "search"
+        return "survey" if self.query.limit == 0 or self.query.resource else "page"
 
 
 class HistoryFetched(msgspec.Struct, frozen=True):
@@ -98,7 +103,7 @@ class FetchHistoryBounds(msgspec.Struct, frozen=True):
     """session -> user -> archiver -> historian: from when to when is the history of the account that asks?"""
 
     request: Request
-    is_long: ClassVar[bool] = False
+    desk: ClassVar[Desk] = "page"
 
 
 class HistoryBoundsFetched(msgspec.Struct, frozen=True):
@@ -173,7 +178,7 @@ class FetchConversations(msgspec.Struct, frozen=True):
     request: Request
     query: ConversationsQuery
     has_messages: bool = True
-    is_long: ClassVar[bool] = True
+    desk: ClassVar[Desk] = "survey"
 
 
 class ConversationsFetched(msgspec.Struct, frozen=True):

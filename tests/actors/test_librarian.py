@@ -130,9 +130,13 @@ async def test_a_count_and_its_end(house):
 
 
 async def test_long_questions_have_a_librarian_of_their_own(house):
-    assert m.FetchHistory(house.request(), HistoryQuery(owner=A, limit=0)).is_long
-    assert m.FetchHistory(house.request(), HistoryQuery(owner=A, peer=B, resource="r")).is_long
-    assert not m.FetchHistory(house.request(), HistoryQuery(owner=A, peer=B)).is_long
+    desks = {
+        "survey": ({"limit": 0}, {"peer": B, "resource": "r"}),
+        "page": ({"peer": B},),
+        "search": ({"text": "x", "limit": 0},),
+    }
+    for desk, queries in desks.items():
+        assert {m.FetchHistory(house.request(), HistoryQuery(owner=A, **query)).desk for query in queries} == {desk}
     house.directory.find(LIBRARIAN).stop(block=False)
     await house.runtime.quiescent()
     house.ask(limit=0)

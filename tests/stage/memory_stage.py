@@ -30,6 +30,7 @@ from index.history_tail import MemoryHistorySearch
 from index.ledger import Role
 from index.memory import MemoryAccounts, MemoryArchive
 from index.memory_search import MemoryContacts
+from index.searched_histories import SearchedHistories
 from tests.stage.player import SM, Player
 from tests.stage.stage import CAST, DOMAIN
 
@@ -322,7 +323,9 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
         await accounts.add_domain(domain)
     await search.rebuild(await accounts.put(CAST))
     archive = MemoryArchive(lambda: 1_700_000_000 + trio.current_time())
-    ports = Ports(archive, accounts, search, MemoryHistorySearch(), archive.texts, archive.retention, archive.histories)
+    words = MemoryHistorySearch()
+    histories = SearchedHistories(archive.histories, words)
+    ports = Ports(archive, accounts, search, words, archive.texts, archive.retention, histories)
     async with trio.open_nursery() as nursery:
         stage = MemoryStage(ports, nursery)
         await stage.start()

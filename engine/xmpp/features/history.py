@@ -1,4 +1,4 @@
-"""XEP-0313 1.1.3: an account reads its own history; XEP-0441 0.2: it is always kept.
+"""XEP-0313 1.1.3: an account reads its own history; XEP-0431 0.2: and searches it; XEP-0441 0.2: it is always kept.
 
 Asked at the own account and nowhere else: somebody else's history looks like that of nobody (``service-unavailable``), whether
 he exists or not. Conversations with an alias are found under the alias by those who wrote to it, and under the person who wrote
@@ -7,6 +7,9 @@ by those who got it.
 A query is a form (`_FIELDS`) and a page (XEP-0059). Archive ids are those of the live messages (XEP-0359). Ids that are not in
 the history, or are none at all, are ``item-not-found``. A page has at most `engine.limits.HISTORY_PAGE` messages and may be
 smaller; ``complete`` says whether it was the last. Messages are counted when a client asks for an empty page, and not else.
+
+The field `TEXT_FIELD` narrows a query like any other: each word must begin a word of the body (`engine.ports.HistorySearch`). A
+hit opens with its context: the same query without that field, before or after its id.
 
 Groupchats are in no history, so the field that leaves them out is understood and changes nothing.
 """
@@ -31,6 +34,8 @@ from engine.xmpp.stanzas import result
 from engine.xmpp.xml import CLIENT, E, Element, escape_attribute
 
 EXTENDED: Final = "urn:xmpp:mam:2#extended"
+TEXT_SEARCH: Final = "urn:xmpp:fulltext:0"
+TEXT_FIELD: Final = f"{{{TEXT_SEARCH}}}fulltext"
 GROUPCHAT_FIELD: Final = "urn:xmpp:mam:2#groupchat-field"
 
 _QUERY = f"{{{HISTORY}}}query"
@@ -51,6 +56,7 @@ class Wanted(msgspec.Struct):
     after: list[int] = []
     before: list[int] = []
     ids: list[int] = []
+    text: str = ""
 
 
 def _read_with(wanted: Wanted, values: Sequence[str]) -> None:
@@ -79,6 +85,10 @@ def _read_ids(wanted: Wanted, values: Sequence[str]) -> None:
     wanted.ids += map(_id, values)
 
 
+def _read_text(wanted: Wanted, values: Sequence[str]) -> None:
+    wanted.text = values[0].strip()
+
+
 def _read_nothing(_wanted: Wanted, _values: Sequence[str]) -> None:
     """Changes nothing."""
 
@@ -90,6 +100,7 @@ _FIELDS: Final[Mapping[str, tuple[Field, Callable[[Wanted, Sequence[str]], None]
     "before-id": (Field("before-id", "Before the message"), _read_before),
     "after-id": (Field("after-id", "After the message"), _read_after),
     "ids": (Field("ids", "Messages", "list-multi", is_open=True), _read_ids),
+    TEXT_FIELD: (Field(TEXT_FIELD, "Words"), _read_text),
     "include-groupchat": (Field("include-groupchat", "With groupchats", "boolean"), _read_nothing),
 }
 
@@ -140,6 +151,7 @@ def _query_of(owner: str, wanted: Wanted, paging: Paging) -> HistoryQuery:
         before=min(before, default=None),
         known=(*after, *before),
         ids=tuple(wanted.ids),
+        text=wanted.text,
         limit=HISTORY_PAGE if paging.limit is None else min(paging.limit, HISTORY_PAGE),
         is_backwards=paging.is_backwards,
     )
@@ -242,5 +254,5 @@ def make(forwarding: Forwarding) -> Feature:
             (m.HistoryFetched, _QUERY): HistoryRenderer(forwarding).page,
             (m.HistoryBoundsFetched, _METADATA): render_bounds,
         },
-        advertises={Place.ACCOUNT: (HISTORY, EXTENDED, GROUPCHAT_FIELD, PAGING)},
+        advertises={Place.ACCOUNT: (HISTORY, EXTENDED, GROUPCHAT_FIELD, TEXT_SEARCH, PAGING)},
     )

@@ -17,6 +17,7 @@ MUX = make_mux()
 PASSIVE = {  # advertised, but nothing that is asked for
     "http://jabber.org/protocol/caps",
     "http://jabber.org/protocol/rsm",
+    "urn:xmpp:fulltext:0",
     "urn:xmpp:mam:2#extended",
     "urn:xmpp:mam:2#groupchat-field",
     "urn:xmpp:sid:0",

@@ -78,6 +78,8 @@ def test_the_name_of_a_query_and_a_flipped_page(alice):
         (field("ids", NOON_ID, NEXT_ID), {"ids": (NOON, NOON + 1)}),
         (field("ids"), {}),
         (field("include-groupchat", "false"), {}),
+        (field("{urn:xmpp:fulltext:0}fulltext", " Hello, (wor "), {"text": "Hello, (wor"}),
+        (field("{urn:xmpp:fulltext:0}fulltext", " "), {}),
         (
             field("with", "bob@example.com") + field("end", "1970-01-01T00:00:01Z"),
             {"peer": "bob@example.com", "end": 10**6},
@@ -156,6 +158,7 @@ def test_the_form(alice):
         "<field type='text-single' label='After the message' var='after-id'/>"
         "<field type='list-multi' label='Messages' var='ids'>"
         "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open/></validate></field>"
+        "<field type='text-single' label='Words' var='{urn:xmpp:fulltext:0}fulltext'/>"
         "<field type='boolean' label='With groupchats' var='include-groupchat'/></x></query></iq>"
     )
 
@@ -166,7 +169,12 @@ def test_it_is_announced_where_it_can_be_asked_for(alice):
             f"<iq type='get' id='1'{to and f' to={to!r}'}><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
         )
         listed = {feature.get("var") for feature in reply(alice, stanza).elements()[0].elements()}
-        for name in ("urn:xmpp:mam:2", "urn:xmpp:mam:2#extended", "http://jabber.org/protocol/rsm"):
+        for name in (
+            "urn:xmpp:mam:2",
+            "urn:xmpp:mam:2#extended",
+            "urn:xmpp:fulltext:0",
+            "http://jabber.org/protocol/rsm",
+        ):
             assert (name in listed) is is_there
 
 
