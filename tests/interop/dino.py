@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -150,6 +150,10 @@ class Dino:
         self._wait(lambda: any(kept.body == body for kept in self.kept()), f"{body!r} is kept")
         (found,) = (kept for kept in self.kept() if kept.body == body)
         return found
+
+    def keeps_as_much_as(self, said: Sized) -> None:
+        """Wait until so many chats are in the database."""
+        self._wait(lambda: len(self.kept()) >= len(said), f"{len(said)} chats are kept")
 
     def kept(self) -> list[Kept]:
         """All chats in the database, in the order of their time."""

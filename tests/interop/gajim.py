@@ -12,7 +12,7 @@ import re
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -169,6 +169,10 @@ class Gajim:
         self._wait(lambda: any(kept.body == body for kept in self.kept()), f"{body!r} is kept")
         (found,) = (kept for kept in self.kept() if kept.body == body)
         return found
+
+    def keeps_as_much_as(self, said: Sized) -> None:
+        """Wait until so many chats are in the database."""
+        self._wait(lambda: len(self.kept()) >= len(said), f"{len(said)} chats are kept")
 
     def kept(self) -> list[Kept]:
         """All chats in the database, in the order of their time."""

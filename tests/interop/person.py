@@ -224,3 +224,15 @@ class Person:
 
     def _shows_of(self, address: str) -> set[str]:
         return {show for jid, show in self.seen.items() if address in {jid, jid.partition("/")[0]}}
+
+
+def talk(one: Person, other: Person, numbers: range) -> list[tuple[str, bool]]:
+    """A conversation in turns; the body of each message, and whether the other said it."""
+    said = []
+    for number in numbers:
+        for speaker, listener in ((one, other), (other, one)):
+            body = f"{speaker.address} {number:03}"
+            speaker.says(listener.address, body)
+            listener.hears(body)
+            said.append((body, speaker is other))
+    return said

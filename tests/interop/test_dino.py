@@ -3,7 +3,7 @@
 import pytest
 
 from tests.interop.dino import Dino
-from tests.interop.person import Person
+from tests.interop.person import Person, talk
 
 TEAM = "salesteam@localhost"
 pytestmark = [
@@ -49,3 +49,17 @@ def test_it_logs_in_chats_and_resumes(server, home, screen):
             assert [kept.body for kept in bob.kept()].count("Hello Bob") == 1
             assert ("bob@localhost/dino", "unavailable") not in alice.came_and_went
         assert [heard.body for heard in alice.heard] == ["Hello Alice"]
+
+
+def test_it_pages_through_the_history_and_has_everything_once(server, home, screen):
+    with Person(server, "alice") as alice, Person(server, "bob", resource="phone") as phone:
+        said = talk(alice, phone, range(5))
+        with Dino(home, screen, server, "bob") as bob:  # the first time it fetches one page, of twenty
+            bob.keeps(said[0][0])
+            bob.keeps(said[-1][0])
+        said += talk(alice, phone, range(5, 60))
+        with Dino(home, screen, server, "bob") as bob:
+            bob.keeps_as_much_as(said)
+            kept = sorted(bob.kept(), key=lambda kept: kept.stanza_id)  # it keeps times in seconds
+            assert [(each.body, each.is_own) for each in kept] == said
+            assert len({each.stanza_id for each in kept}) == len(said)

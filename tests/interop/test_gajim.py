@@ -4,7 +4,7 @@ import pytest
 
 from tests.interop.cable import Cable
 from tests.interop.gajim import Gajim
-from tests.interop.person import Person
+from tests.interop.person import Person, talk
 
 TEAM = "salesteam@localhost"
 pytestmark = [
@@ -98,3 +98,20 @@ def test_it_resumes_when_the_server_was_killed(server, home, screen):
             alice.hears("back again")
         assert bob.keeps("back again").is_own
         assert [kept.body for kept in bob.kept()] == ["before", "meanwhile", "back again"]
+
+
+def test_it_pages_through_the_history_and_has_everything_once(server, home, screen):
+    with Person(server, "alice") as alice, Person(server, "bob", resource="phone") as phone:
+        said = talk(alice, phone, range(60))
+        with Gajim(home, screen, server, "bob") as bob:
+            bob.keeps_as_much_as(said)
+            assert [(kept.body, kept.is_own) for kept in bob.kept()] == said
+            assert {kept.contact for kept in bob.kept()} == {alice.address}
+            ids = [kept.stanza_id for kept in bob.kept()]
+            assert ids == sorted(set(ids))
+        said += talk(alice, phone, range(60, 65))
+        alice.says(TEAM, "to the team")
+        phone.hears("to the team")
+        with Gajim(home, screen, server, "bob") as bob:
+            bob.keeps("to the team")
+            assert [(kept.body, kept.is_own) for kept in bob.kept()] == [*said, ("to the team", False)]

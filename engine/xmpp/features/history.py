@@ -68,7 +68,9 @@ def _read_start(wanted: Wanted, values: Sequence[str]) -> None:
 
 
 def _read_end(wanted: Wanted, values: Sequence[str]) -> None:
-    wanted.end = _time(values[0])
+    end = _time(values[0])
+    # COMPAT: Dino cuts the fractions off the time of a message and wants what is before that message.
+    wanted.end = end if "." in values[0] else end + 999_999
 
 
 def _read_after(wanted: Wanted, values: Sequence[str]) -> None:

@@ -82,7 +82,7 @@ def test_the_name_of_a_query_and_a_flipped_page(alice):
         (field("{urn:xmpp:fulltext:0}fulltext", " "), {}),
         (
             field("with", "bob@example.com") + field("end", "1970-01-01T00:00:01Z"),
-            {"peer": "bob@example.com", "end": 10**6},
+            {"peer": "bob@example.com", "end": 1_999_999},
         ),
     ],
 )
