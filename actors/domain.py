@@ -25,7 +25,7 @@ import trio
 
 from actors.alias import Alias
 from actors.directory import Directory
-from actors.runtime import ActorRef, ActorStopped, Runtime, TrioActor
+from actors.runtime import ActorDeadError, ActorRef, ActorStopped, Runtime, TrioActor
 from actors.user import User
 from engine import alias as aliases
 from engine import messages as m
@@ -90,9 +90,9 @@ class Domain(TrioActor):
 
     def on_restart(self, failed_message: Any, error: BaseException) -> None:  # noqa: ARG002
         """Begin anew: the users know who is there."""
-        for address in self._directory.addresses():
-            jid = Jid.parse(address)
-            if jid.domain == self._name and jid.local and jid.is_bare and address not in self._aliases:
+        users = f"@{self._name}"
+        for address in self._directory.addresses():  # beside JIDs there are names of our own
+            if address.endswith(users) and "/" not in address and address not in self._aliases:
                 self._directory.tell(address, m.AnnounceSessions())
 
     def _child_lost(self, _: ActorStopped) -> None:
@@ -173,7 +173,7 @@ class Domain(TrioActor):
         else:
             seen = m.PresenceSeen(told)
             for session in self._watchers.values():
-                session.tell(seen)
+                _show(session, seen)
 
     def _tell_filtered(
         self, told: tuple[PresenceChange, ...], for_all: tuple[PresenceChange, ...], accounts: Collection[str]
@@ -183,7 +183,7 @@ class Domain(TrioActor):
             account, _, resource = full.partition("/")
             shown = self._blocks.visible(told, Jid(account, resource)) if account in accounts else for_all
             if shown:
-                session.tell(shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
+                _show(session, shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
 
     def _post(self, change: PresenceChange) -> bool:
         """Put a change on the board; False if it takes back what was never told."""
@@ -256,7 +256,7 @@ class Domain(TrioActor):
         shared: dict[tuple[PresenceChange, ...], m.PresenceSeen] = {}
         for full, entries in news.items():
             shown = tuple(entries.values())
-            self._watchers[full].tell(shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
+            _show(self._watchers[full], shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
         for owner in changed:
             self._told_blocks.put(owner, self._blocks.of(owner).items)
 
@@ -410,3 +410,10 @@ class Domain(TrioActor):
         m.CloseDomain: _close,
         ActorStopped: _child_lost,
     }
+
+
+def _show(session: ActorRef[Any], seen: m.PresenceSeen) -> None:
+    try:
+        session.tell(seen)
+    except ActorDeadError:  # it has just ended: its goodbye is on its way here
+        return

@@ -8,8 +8,11 @@ import trio
 from trio.testing import MockClock
 
 from engine import delivery
+from engine import messages as m
 from engine.contacts import ContactList
+from engine.jid import Jid
 from engine.messages import Chat
+from engine.presence import Presence, PresenceChange, Status
 from index.memory import MemoryArchive
 from tests.stage.memory_stage import MemoryStage, memory_stage
 from tests.stage.player import condition, is_error
@@ -137,6 +140,34 @@ def test_a_domain_that_fails_begins_anew_with_who_is_there():
         await alice.hears_presence(carol.jid)
         await alice.sends("<presence type='subscribed' to='bob@example.com'/>")
         await alice.hears(lambda e: e.get("type") == "set", "a roster push: it is still watching")
+
+    on_stage(scene)
+
+
+def test_a_domain_begins_anew_beside_sessions_that_can_be_resumed():
+    async def scene(stage: MemoryStage) -> None:
+        alice, bob = await stage.enter("alice"), await stage.enter("bob")
+        await alice.counts()
+        await stage.settle(alice)
+        stage.tell("example.com", "nonsense")
+        await stage.settle(alice)
+        await bob.is_present("dnd")
+        await alice.hears_presence(bob.jid, "dnd")
+
+    on_stage(scene)
+
+
+def test_a_tick_of_presence_does_not_fail_at_a_session_that_has_just_ended(caplog):
+    async def scene(stage: MemoryStage) -> None:
+        alice, bob, carol = await stage.enter("alice"), await stage.enter("bob"), await stage.enter("carol")
+        await stage.settle(alice)
+        busy = PresenceChange(Jid.parse(alice.jid), Presence(show="dnd"))
+        stage.tell(bob.jid, m.CloseSession())
+        stage.tell("example.com", m.PresenceChanged(busy, Status.BUSY))
+        stage.tell("example.com", m.FlushPresence())  # before the domain knows that bob's session is no more
+        await carol.hears_presence(alice.jid, "dnd")
+        await carol.hears_unavailable(bob.jid)
+        assert [record.message for record in caplog.records] == []
 
     on_stage(scene)
 
