@@ -32,6 +32,7 @@ scale: .venv/ready
 	$(BIN)/python -m tests.scale.measure
 	$(BIN)/python -m tests.scale.commands
 	$(BIN)/python -m tests.scale.contacts
+	$(BIN)/python -m tests.scale.histories
 
 # Searches in histories: right, by a plain scan; quick, with a million messages of one user.
 search: .venv/ready

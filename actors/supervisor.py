@@ -1,8 +1,8 @@
 """The supervisor: starts the system in order, owns everything that has no other owner, and ends what must not go on.
 
-Start order: the workers that keep and find (archiver, historian, cataloguer, indexer, registrar, departures), then the domains
-with their aliases. Gateways come last, from the assembler, when everything they could ask for is there. Users and sessions are
-started by need and owned by their domain.
+Start order: the workers that keep and find (archiver, historian, librarians, cataloguer, indexer, registrar, departures), then
+the domains with their aliases. Gateways come last, from the assembler, when everything they could ask for is there. Users and
+sessions are started by need and owned by their domain.
 
 An actor that uses up its restart budget is lost. If it is a worker or a domain the process ends: without an archiver nothing
 may be acknowledged, and an operator's service manager starts the server anew. A message that failed twice is set aside, and

@@ -27,7 +27,8 @@ What you find in this package, all of it plain functions over values, without tr
 (`messages.SendChat`). The client's `actors.session` passes it to its `actors.user`. The user looks the recipient up in the
 `actors.directory`; for an alias it asks the `actors.alias` who is online; and it hands the chat to the `actors.archiver`, which
 commits it for both parties and only then tells it to the user of each recipient. `delivery.choose` picks the sessions, each
-session gives it to its wire, and the connection writes it at the end of the turn, together with whatever else came in.
+session gives it to its wire, and the connection writes it at the end of the turn, together with whatever else came in. A
+question to the history takes the same way to the archiver and so sees what was sent before it; an `actors.librarian` answers.
 
 **One presence.** A session tells its user, the user its `actors.domain`. The domain collects changes for at most 50 ms and
 tells them to every session that sees others as one object, which is rendered once.
