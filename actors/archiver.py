@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
+import trio
 
 from actors.directory import CATALOGUER, FINDER, HISTORIAN, LIBRARIAN, SURVEYOR, Directory
 from actors.mailbox import MailboxFull
@@ -34,6 +35,14 @@ CURSOR_SECONDS = 1.0
 """A crash within this time after a delivery without further traffic may bring that message once more at the next login."""
 
 _DESKS: Final = {"page": LIBRARIAN, "survey": SURVEYOR, "search": FINDER}
+
+
+LINGER_SECONDS = 0.001
+"""How long the archiver waits for more when it is busy: a commit costs the same for one message and for fifty, so that waiting
+makes each of them several times cheaper. A quiet server does not wait."""
+
+BUSY_MESSAGES = 4
+"""In the last batch: who has so many at once has more in a moment."""
 
 
 class FlushNotes(msgspec.Struct, frozen=True):
@@ -61,6 +70,7 @@ class Archiver(Worker):
         self._outcomes: deque[Stored | Refusal] = deque()
         self._are_notes_written = True
         self._marked: deque[Condition | None] = deque()
+        self._is_busy = False
         self.commits = 0
         self.archived = 0
         self.refused = 0
@@ -69,8 +79,14 @@ class Archiver(Worker):
         """Give the clients of the server's life before this one their time."""
         self._runtime.schedule(RESUME_SECONDS, self.actor_ref, ForgetStale())
 
+    async def linger(self) -> None:
+        """Let more come together while there is much to do."""
+        if self._is_busy:
+            await trio.sleep(LINGER_SECONDS)
+
     async def handle(self, batch: Sequence[Any]) -> None:
         """Commit what is to be archived and kept, then let everything go its way in the order in which it came."""
+        self._is_busy = len(batch) >= BUSY_MESSAGES
         gathered = _Gathered()
         for message in batch:
             take = self._takers.get(type(message))

@@ -37,6 +37,9 @@ class Worker(TrioActor):
     mailbox_policy: ClassVar[Policy] = Policy.REFUSE
     batch_limit: ClassVar[int] = 256
 
+    async def linger(self) -> None:
+        """Wait a moment before the next batch is taken, if more is worth waiting for."""
+
     async def handle(self, batch: Sequence[Any]) -> None:
         """Handle messages, in the order in which they came.
 
@@ -58,6 +61,8 @@ async def work(supervision: Supervision, dispatcher: "Dispatcher", release: Call
     try:
         supervision.begin(seat)
         while not seat.stopped.value:
+            if seat.items:
+                await seat.actor.linger()  # type: ignore[attr-defined]
             batch = _take_batch(seat)
             if batch:
                 await _work_off(supervision, seat, batch)
