@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format kill resume scale search load load-peers load-gate clean
+.PHONY: run test check format kill resume devices scale search load load-peers load-gate clean
 
 run: .venv/ready
 	$(BIN)/rookery demo
@@ -27,6 +27,10 @@ kill: .venv/ready
 # A hundred times kill -9, or broken connections, and every session goes on.
 resume: .venv/ready
 	$(BIN)/python -m tests.faults.resume --rounds 100
+
+# Ten thousand random stories of one conversation on three devices.
+devices: .venv/ready
+	$(BIN)/python -m tests.properties.devices --stories 10000
 
 scale: .venv/ready
 	$(BIN)/python -m tests.scale.measure

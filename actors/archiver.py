@@ -207,6 +207,9 @@ class Archiver(Worker):
     def _pass_on(self, command: m.FetchSession) -> None:
         self._directory.tell(HISTORIAN, command)
 
+    def _ask_for_history(self, question: m.FetchHistory) -> None:
+        self._ask_librarian(msgspec.structs.replace(question, up_to=self._newest))
+
     def _ask_librarian(self, question: m.FetchHistory | m.FetchHistoryBounds | m.FetchConversations) -> None:
         try:
             self._directory.tell(_DESKS[question.desk], question)
@@ -242,7 +245,7 @@ class Archiver(Worker):
         m.ForgetSession: _note,
         m.FetchMissed: _fetch_missed,
         m.FetchSession: _pass_on,
-        m.FetchHistory: _ask_librarian,
+        m.FetchHistory: _ask_for_history,
         m.FetchHistoryBounds: _ask_librarian,
         m.FetchConversations: _ask_librarian,
         m.MarkRead: _answer_mark,

@@ -99,7 +99,7 @@ class Librarian(Worker):
         else:
             count = await self._histories.count(query)
             page = m.HistoryPage((), is_complete=not count, count=count)
-        return m.HistoryFetched(question.request, page, question.query_id, question.is_flipped)
+        return m.HistoryFetched(question.request, page, question.query_id, question.is_flipped, question.up_to)
 
     async def _find_bounds(self, question: m.FetchHistoryBounds) -> m.HistoryBoundsFetched:
         return m.HistoryBoundsFetched(question.request, await self._histories.bounds(question.request.session.bare))

@@ -58,6 +58,7 @@ class Missed:
         self._since = 0
         self._is_new = True  # it has logged in, and nothing was decided about what it missed
         self._is_reader = False
+        self._read_up_to = 0  # archive id up to which it has read, since it logged in
         self._waiting: m.MissedFetched | None = None
         self._patience: Timer | None = None
 
@@ -104,27 +105,27 @@ class Missed:
             catch_up.given = page.after
             self._outlet.begin_behind(page.after)
         self._since = self._since or page.after
-        seconds = _PATIENCE[page.fetches]
-        if self._is_reader and self._is_new:
-            self._skip(page)
-        elif self._is_new and page.chats and seconds:
+        seconds = READER_SECONDS if self._is_reader else _PATIENCE[page.fetches]
+        if self._is_new and page.chats and seconds and not self._read_up_to:
             self._waiting = page
             self._patience = self._office.schedule(seconds, EndPatience())
         else:
             self._give(page)
 
-    def archive_is_read(self) -> None:
+    def archive_is_asked(self) -> None:
         """The client asks for the history itself."""
         is_known, self._is_reader = self._is_reader, True
-        page = self._waiting
-        self.cancel()
-        if page is not None:
-            self._skip(page)
-        elif not is_known:
+        if not is_known and not self._is_new:
             self.note()
 
+    def archive_is_read(self, up_to: int) -> None:
+        """The client was answered: it knows, or asks further for, what was on disk by then. What came later is given to it."""
+        if self._is_new:
+            self._read_up_to = max(self._read_up_to, up_to)
+            self.end_patience()
+
     def end_patience(self) -> None:
-        """It did not read the archive: what it missed is given to it."""
+        """What it missed, and did not read itself, is given to it."""
         page = self._waiting
         self.cancel()
         if page is not None:
@@ -144,13 +145,11 @@ class Missed:
             self._office.tell_archiver(m.MoveCursor(owner, self.family, self._since, delivered, self._is_reader))
 
     def _give(self, page: m.MissedFetched) -> None:
+        if self._is_new:
+            self.catch_up.pass_over(self._read_up_to)
         self._is_new = False
         missed = [delivery.missed(chat, self._office.jid, has_copies=self.has_copies) for chat in page.chats]
         self._give_all(self.catch_up.finish(missed, page.up_to, is_last=page.is_last))
-
-    def _skip(self, page: m.MissedFetched) -> None:
-        self._is_new = False
-        self._give_all(self.catch_up.skip(page.up_to))
 
     def _give_all(self, events: list[Given]) -> None:
         with self._outlet.together():

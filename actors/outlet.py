@@ -4,7 +4,8 @@ An event goes to the wire at once, unless
 
 - the session counts (XEP-0198): the event gets its number in the outbox, where it stays until the client acknowledges it;
 - the session can be resumed after a kill: then a chat, and everything behind it, is held until it is on disk that this chat has
-  this number, some tenths of a millisecond later. So whatever the client has got, the server can tell from its count alone;
+  this number, some tenths of a millisecond later. So whatever the client has got, the server can tell from its count alone.
+  When a client comes back, numbers begin anew behind the one it names: everything is held until that is on disk;
 - nobody looks at the client (XEP-0352), or it is gone and may come back: presence waits, the newest of each session; typing is
   dropped; of what is archived nothing waits here, it is fetched when the client is back.
 
@@ -61,6 +62,7 @@ class Outlet:
         self._presences: dict[Jid, PresenceChange] = {}
         self._has_lost = False
         self._is_together = self._is_keep_due = False
+        self._renumbered_up_to: int | None = None  # until it is on disk, what is given waits
 
     @property
     def is_whole(self) -> bool:
@@ -118,6 +120,8 @@ class Outlet:
 
     def release(self, number: int, *, is_all: bool) -> None:
         """It is on disk what has the numbers up to this one; `is_all`: nothing that follows need wait."""
+        if self._renumbered_up_to is not None and number >= self._renumbered_up_to:
+            self._renumbered_up_to = None
         while self._held and (is_all or self._held[0][0] <= number):
             _, burst = self._held.popleft()
             if self.wire is not None:
@@ -141,13 +145,18 @@ class Outlet:
         """
         if self.outbox is None:
             raise RuntimeError("the session does not count")
+        again = self.outbox.resume(handled)
+        self._renumbered_up_to = self.outbox.sent if self.is_resumable else None
         with self.together():
-            for event in self.outbox.resume(handled):
+            self._is_keep_due = self.is_resumable
+            for event in again:
                 self.give(event, _archive_id(event))
-        waiting, self._waiting = self._waiting, deque()
-        for event in waiting:
-            self.give(event)
-        self.look()
+            waiting, self._waiting = self._waiting, deque()
+            for event in waiting:
+                self.give(event)
+            self.look()
+            if self._renumbered_up_to is not None:
+                self._renumbered_up_to = self.outbox.sent
 
     def look(self) -> None:
         """Somebody looks at the client again: it is told the presences that it was spared."""
@@ -162,7 +171,7 @@ class Outlet:
             return
         number = outbox.add(event, burst.count, archive_id)
         is_to_be_kept = bool(archive_id) and self.is_resumable
-        if is_to_be_kept or self._held:
+        if is_to_be_kept or self._held or self._renumbered_up_to is not None:
             self._held.append((number, burst))
             if is_to_be_kept and self._is_together:
                 self._is_keep_due = True

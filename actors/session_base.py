@@ -190,7 +190,7 @@ class SessionBase(TrioActor):
         self.tell_user(command)
 
     def _fetch_history(self, command: m.FetchHistory) -> None:
-        self._missed.archive_is_read()
+        self._missed.archive_is_asked()
         self.tell_user(command)
 
     def _set_client_state(self, command: m.ClientState) -> None:
@@ -235,6 +235,10 @@ class SessionBase(TrioActor):
         if self._knows_blocked:
             self.give(event)
 
+    def _give_history(self, event: m.HistoryFetched) -> None:
+        self.give(event)
+        self._missed.archive_is_read(event.up_to)
+
     def _missed_fetched(self, page: m.MissedFetched) -> None:
         blocks = self._directory.blocks(self.jid.domain)
         told = tuple(chat for chat in page.chats if not blocks.shuts_out(self.jid.bare, chat))
@@ -260,6 +264,7 @@ class SessionBase(TrioActor):
         m.DeliverCopy: _give_chat,
         m.DeliverIq: _give_iq,
         m.BlockedChanged: _blocked_changed,
+        m.HistoryFetched: _give_history,
         m.RosterFetched: _give_roster,
         m.RosterChanged: _give_roster,
         # from the user, the archive, the operator, and itself
@@ -294,7 +299,6 @@ class SessionBase(TrioActor):
                 m.CardFetched,
                 m.ContactsFound,
                 m.BlockedFetched,
-                m.HistoryFetched,
                 m.HistoryBoundsFetched,
                 m.ConversationsFetched,
                 m.RequestDone,

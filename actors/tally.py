@@ -69,10 +69,14 @@ class Tally:
         self._is_wanted_whole = False
         self._keeping: deque[int] = deque()  # number of the last stanza in each state that is being written
         self._is_keep_due = False
+        self._stale = 0  # writes under way that were told before the client was gone
 
     def close(self) -> None:
-        """The client is gone: it is not asked for anything."""
+        """The client is gone: it is not asked for anything, and what is being written has numbers of before."""
         self._is_asked = False
+        self._stale += len(self._keeping)
+        self._keeping.clear()
+        self._is_keep_due = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -165,7 +169,9 @@ class Tally:
     def kept(self, event: m.SessionKept) -> None:
         """It was written, or could not be; then the client's copy is newer than ours for a while."""
         self.intake.keep(event.done)
-        if self._keeping:
+        if self._stale:
+            self._stale -= 1
+        elif self._keeping:
             number = self._keeping.popleft()
             self._outlet.release(number, is_all=not (self._keeping or self._is_keep_due))
         if self._is_keep_due and not self._keeping:

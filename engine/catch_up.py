@@ -76,10 +76,9 @@ class CatchUp:
             self._early[number] = None
         return True
 
-    def skip(self, up_to: int) -> list[Given]:
-        """Everything up to this id is none of ours: the client reads the archive itself. What was held, to be given now."""
+    def pass_over(self, up_to: int) -> None:
+        """Everything up to this id is none of ours: the client has read it in the archive."""
         self.given = max(self.given, up_to)
-        return self.finish((), up_to, is_last=True)
 
     def finish(self, fetched: Iterable[Given], up_to: int, *, is_last: bool) -> list[Given]:
         """A page of the archive: what is to be given now, in order. Another one is needed while `is_fetching`.

@@ -75,12 +75,14 @@ class FetchHistory(msgspec.Struct, frozen=True):
         query: whose history and what of it; the owner is the account that asks.
         query_id: the client's name for the question, returned with each message.
         is_flipped: the messages of the page are told newest first.
+        up_to: the newest id on disk when it was asked; the archiver fills it in.
     """
 
     request: Request
     query: HistoryQuery
     query_id: str = ""
     is_flipped: bool = False
+    up_to: int = 0
 
     @property
     def desk(self) -> Desk:
@@ -97,6 +99,7 @@ class HistoryFetched(msgspec.Struct, frozen=True):
     page: HistoryPage
     query_id: str = ""
     is_flipped: bool = False
+    up_to: int = 0
 
 
 class FetchHistoryBounds(msgspec.Struct, frozen=True):

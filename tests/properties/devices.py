@@ -53,6 +53,7 @@ class Device:
         self.resumes, self.reads = resumes, reads
         self.known: list[str] = []
         self.received: list[str] = []
+        self.told: set[str] = set()
         self.newest = ""
         self.faults: list[str] = []
         self.player: Player | None = None
@@ -169,8 +170,10 @@ class Device:
             self.known.append(origin)
             if inner.get("from", "").partition("/")[0] != self.account:
                 self.received.append(origin)
-        elif read is None:
+        if read is None and origin in self.told:
             self.faults.append(f"{self.name}: {origin} came twice")
+        elif read is None:  # what it has just read may follow, if it read while it was on its way
+            self.told.add(origin)
 
     async def _reads_archive(self) -> None:
         """Everything behind what it knows."""
@@ -189,7 +192,7 @@ class Device:
     async def unread(self) -> str:
         """How many messages the server counts as unread."""
         assert self.player is not None
-        await self.player.asks(f"<inbox xmlns='urn:xmpp:inbox:1'>{PAGE.format('')}</inbox>", "set")
+        await self.player.asks(f"<inbox xmlns='urn:xmpp:inbox:1'>{PAGE.format('')}</inbox>")
         entries = [e for message in self.player.heard if (e := message.find(f"{INBOX}entry")) is not None]
         return ", ".join(f"{entry.get('jid')}: {entry.get('unread')}" for entry in entries)
 
