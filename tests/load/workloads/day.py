@@ -62,6 +62,8 @@ class Day:
         self._series = secrets.token_hex(4)
         self._away: set[int] = set()
         self._pending: set[int] = set()
+        self._waiting: set[int] = set()  # messages to who was away: when they are read is up to him
+        self._paged: set[int] = set()  # messages that were seen in a page of the history
         self._next = 0
         self._began = time.perf_counter() + LEAD_SECONDS
         acts = self._acts()
@@ -113,6 +115,8 @@ class Day:
     def _write(self, number: int, place: int) -> None:
         stanza_id = f"{self._series}-{number}".encode()
         self._pending.add(number)
+        if place ^ 1 in self._away:
+            self._waiting.add(number)
         self._say(place, MESSAGE % (self._friend(place), stanza_id, number, stanza_id))
 
     def _type(self, _number: int, place: int) -> None:
@@ -170,14 +174,17 @@ class Day:
 
     def _listen(self, session: Session, chunk: bytes) -> None:
         now = time.perf_counter()
-        for number in map(int, NOTE.findall(chunk)):
-            if number not in self._pending:
-                if b"urn:xmpp:mam:2" not in chunk:  # in a page of the history it is seen again
-                    self._watch.faults.append(f"{session.jid}: message {number} came twice")
-                continue
-            self._pending.discard(number)
-            self._watch.units += 1
-            self._watch.latencies.append(now - (self._began + number / RATE))
+        numbers = [int(number) for number in NOTE.findall(chunk)]
+        if b"urn:xmpp:mam:2" in chunk:
+            self._paged.update(numbers)
+        for number in numbers:
+            if number in self._pending:
+                self._pending.discard(number)
+                self._watch.units += 1
+                if number not in self._waiting:
+                    self._watch.latencies.append(now - (self._began + number / RATE))
+            elif number not in self._paged:
+                self._watch.faults.append(f"{session.jid}: message {number} came twice")
         for number in map(int, ANSWER.findall(chunk)):
             self._pending.discard(number)
             self._watch.units += 1
