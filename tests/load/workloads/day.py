@@ -41,6 +41,12 @@ PAGE = (
     b"<field var='with'><value>%b</value></field></x>"
     b"<set xmlns='http://jabber.org/protocol/rsm'><max>30</max><before/></set></query></iq>"
 )
+CATCH_UP = (
+    b"<iq type='set' id='back'><query xmlns='urn:xmpp:mam:2'>"
+    b"<set xmlns='http://jabber.org/protocol/rsm'><max>50</max><before/></set></query></iq>"
+)
+"""What a client that reads the archive asks for when it comes back; a server may wait for it."""
+
 SEARCH = (
     b"<iq type='set' id='day%d' to='%b'><query xmlns='jabber:iq:search'><x xmlns='jabber:x:data' type='submit'>"
     b"<field var='FORM_TYPE' type='hidden'><value>jabber:iq:search</value></field>"
@@ -158,6 +164,8 @@ class Day:
         """Until who came back is there."""
         if self._crowd[place].is_ready:
             self._away.discard(place)
+            if self._bench.target.offers.history:
+                self._say(place, CATCH_UP)
             self._watch.units += 1
         elif self._crowd[place].failure:
             self._watch.faults.append(self._crowd[place].failure)
