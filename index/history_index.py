@@ -21,7 +21,7 @@ then searches use the old one; what they find is looked up in the archive anyway
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,7 @@ import tantivy
 import trio
 
 from engine.messages import HistoryQuery
-from engine.ports import Indexed
+from engine.ports import Indexed, StorageUnavailable
 from index.history_disk import Committed, HistoryDisk, side_term
 from index.history_tail import HistoryTail
 from index.history_words import Condition, bounds_of, conditions_of
@@ -78,8 +78,10 @@ class TantivyHistory:
         return cls(disk)
 
     async def aclose(self) -> None:
-        """Finish what is under way and free the folder. What was not kept is not on disk; a second call does nothing."""
+        """Have everything on disk, if it can be written, and free the folder; a second call does nothing."""
         with trio.CancelScope(shield=True):
+            with suppress(StorageUnavailable):
+                await self.keep()
             async with self._lock:
                 await self._in_thread(self._disk.close)
 

@@ -1,20 +1,21 @@
 """Searches against a plain scan of the archive: ``python -m tests.search.oracle --queries 5000 --seed 1``, or ``make search``.
 
 The archive grows in steps; after each the index has caught up in pages of any size, some of it on disk, some in memory only,
-sometimes opened again, sometimes made anew. Then random questions: any words, any person, resource, dates, places, both
-directions. What the index finds must be, message by message, what a scan finds that reads every row of the owner's history
-with SQL and compares words as a person would; and the histories must know each of them as the owner's.
+sometimes opened again after an end or a crash, sometimes made anew. Then random questions: any words, any person, resource,
+dates, places, both directions. What the index finds must be, message by message, what a scan finds that reads every row of the
+owner's history with SQL and compares words as a person would; and the histories must know each of them as the owner's.
 
 The scan knows nothing of `index.tokens`: it has its own few lines of what a word is, good for the words that are said here.
 """
 
 import random
+import shutil
 import sqlite3
 import sys
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -164,8 +165,20 @@ class Play:
             if self._random.random() < 0.1:
                 await self._index.keep()
             if self._random.random() < 0.03:
-                await self._index.aclose()
-                self._index = TantivyHistory.open(self._folder / "history.tantivy")
+                await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        """After an end in good order, or after a crash: then what was in memory only is lost."""
+        folder, copy = self._folder / "history.tantivy", self._folder / "copy"
+        with suppress(shutil.Error):  # a merge makes files and deletes them meanwhile
+            await trio.to_thread.run_sync(shutil.copytree, folder, copy)
+        await self._index.aclose()
+        if self._random.random() < 0.5:
+            await trio.to_thread.run_sync(shutil.rmtree, folder)
+            await trio.to_thread.run_sync(copy.rename, folder)
+        else:
+            await trio.to_thread.run_sync(shutil.rmtree, copy)
+        self._index = TantivyHistory.open(folder)
 
     async def _ask(self, scan: Scan) -> None:
         query = self._query(scan)
