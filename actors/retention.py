@@ -1,8 +1,7 @@
 """Taking messages out of the archive for good: one truth for the running server and for the command line beside a stopped one.
 
 The rules are in `engine.retention`. What is begun is written down by the archive and the accounts, so whatever ends the
-process, the next one finishes it. Between two steps others have the disk for as long as the last step had it
-(`PACE`).
+process, the next one finishes it. Between two steps others have the disk for longer than the last step had it (`PACE`).
 
 **The search index** has the words of what was removed until it is made anew. A purge does that at once; after departures
 `renew` does it for all of them together: it costs as much as reading the whole archive.
@@ -30,8 +29,8 @@ class WordIndex(Protocol):
         """Be made anew of what the archive has; nothing of the old index is left on the disk."""
 
 
-PACE: Final = 1.0
-"""Pause after a step of a running server, as a share of the time that the step took: chat gets at least half of the disk."""
+PACE: Final = 2.0
+"""Pause after a step of a running server, in times that the step took: the disk is free for chat for two thirds of the time."""
 
 
 async def purge(

@@ -86,19 +86,21 @@ _ZEROS: Final = "substr(hex(zeroblob((length(CAST({0} AS BLOB)) + 1) / 2)), 1, l
 _OCTETS: Final = f"SELECT ifnull(sum({_TEXT_OCTETS}), 0) FROM message WHERE id IN (SELECT id FROM temp.gone)"  # noqa: S608
 _BLANK: Final = f"UPDATE message SET body = {_ZEROS.format('body')}, payload = {_ZEROS.format('payload')}"  # noqa: S608
 _RESTORE: Final = """
-    UPDATE message SET body = near.body, payload = near.payload FROM temp.near WHERE message.id = near.id
+    UPDATE message SET body = (SELECT body FROM temp.near WHERE near.id = message.id),
+        payload = (SELECT payload FROM temp.near WHERE near.id = message.id)
+    WHERE id IN (SELECT id FROM temp.near)
 """
 
-# Of a long row, some part lies in the page itself, the rest in pages of its own, which do not move. A row takes 32 bytes more.
+# Of a long row, some part lies in the page itself, the rest in pages of its own, which do not move. A row takes 48 bytes more.
 _KEEP: Final = """
     INSERT OR IGNORE INTO temp.near (id, body, payload)
     SELECT id, body, payload FROM (
         SELECT id, body, payload, sum(octets) OVER (ORDER BY {1}) - octets AS distance
         FROM (
-            SELECT id, body, payload, CASE WHEN octets < :page THEN octets + 32 ELSE :in_page END AS octets
+            SELECT id, body, payload, CASE WHEN octets < :page THEN octets + 48 ELSE :in_page END AS octets
             FROM (
                 SELECT id, body, payload, length(CAST(body AS BLOB)) + length(CAST(payload AS BLOB)) AS octets
-                FROM message WHERE {0} LIMIT :reach / 32
+                FROM message WHERE {0} LIMIT :reach / 48
             )
         )
     ) WHERE distance < :reach

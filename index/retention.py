@@ -26,8 +26,8 @@ from index.database import Database, in_chunks, placeholders
 from index.erasure import erase
 
 STEP_ROWS: Final = 512
-STEP_MESSAGES: Final = 128
-STEP_SCATTERED: Final = 16
+STEP_MESSAGES: Final = 64
+STEP_SCATTERED: Final = 4
 
 
 class SqliteRetention:
