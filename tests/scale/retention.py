@@ -128,6 +128,8 @@ async def measure(messages: int, folder: Path) -> Figures:
     async with server, trio.open_nursery() as nursery:
         cyd, other = [await Client.enter(nursery, server, f"{CYD}/{name}", PASSWORD) for name in ("one", "two")]
         await other.is_present()
+        await cyd.says(other.bare, "are you there?")
+        await other.hears_message("are you there?")  # a new client is given what it missed after a moment
         stop = trio.Event()
         nursery.start_soon(talk, cyd, other, stop, quiet)
         await trio.sleep(TALK_SECONDS)
@@ -140,7 +142,8 @@ async def measure(messages: int, folder: Path) -> Figures:
         stop.set()
         exported = await export(server)
         assert await server.does("verify") == "no faults found\n"
-        nursery.cancel_scope.cancel()
+        for client in (cyd, other):
+            await client.is_cut_off()
     return Figures(messages, quiet, purging, purge_seconds, said.strip(), *exported)
 
 
