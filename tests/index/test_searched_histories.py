@@ -117,8 +117,10 @@ async def test_a_history_that_was_somebody_elses(archive, histories, hears, cloc
     while not (await archive.retention.depart(A)).is_done:
         pass
     assert await find(histories) == ([], True)
+    assert await histories.count(HistoryQuery(owner=A, text="hello", limit=0)) == 0
     clock.now += 1_000
     [again] = await hears(says(B, A, "hello"))
+    assert await histories.count(HistoryQuery(owner=A, text="hello", limit=0)) == 1
     assert await find(histories, limit=2) == ([again], True)
     assert await find(histories, limit=2, is_backwards=True) == ([again], True)
     assert len((await find(histories, owner=B))[0]) == 6
