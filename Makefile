@@ -2,18 +2,35 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format kill resume devices scale search load load-peers load-gate clean
+UI := gateways/webmail_ui
+NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-run: .venv/ready
+.PHONY: run test check ui ui-check format kill resume devices scale search load load-peers load-gate clean
+
+run: .venv/ready ui
 	$(BIN)/rookery demo
 
-test: check
+test: check ui ui-check
 	$(BIN)/pytest
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The pages of webmail. Node.js comes with the Python packages; nothing else is needed on the machine.
+ui: $(UI)/dist/index.html
+
+$(UI)/node_modules/ready: .venv/ready $(UI)/package.json $(UI)/package-lock.json
+	cd $(UI) && $(NODE) npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(UI)/dist/index.html: $(UI)/node_modules/ready $(UI)/index.html $(UI)/vite.config.ts $(shell find $(UI)/src $(UI)/public -type f)
+	cd $(UI) && $(NODE) npx --no-install vite build --logLevel warn
+
+# Its types, and the model without a browser.
+ui-check: $(UI)/node_modules/ready
+	cd $(UI) && $(NODE) npx --no-install tsc --noEmit && $(NODE) npx --no-install vitest run --reporter=dot
 
 format: .venv/ready
 	$(BIN)/ruff format .
@@ -58,8 +75,8 @@ load-gate: .venv/ready
 # constraints.txt pins every version, so that two installs are the same.
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,ui]'
 	touch $@
 
 clean:
-	rm -rf .venv build ./*.egg-info
+	rm -rf .venv build ./*.egg-info $(UI)/node_modules $(UI)/dist

@@ -196,6 +196,15 @@ class Domain(TrioActor):
             del self._board[change.jid.bare]
         return was_told
 
+    def _fetch_presences(self, command: m.FetchPresences) -> None:
+        session = command.request.session
+        entries: tuple[PresenceChange, ...] = ()
+        if session.full in self._watchers:
+            self._tell_changed_blocks()
+            board = (entry for entries in self._board.values() for entry in entries.values())
+            entries = tuple(self._blocks.visible(board, session))
+        self._tell(session, m.PresencesFetched(command.request, entries))
+
     def _answer_probe(self, command: m.ProbePresence) -> None:
         if self._refuses_blocker(command):
             return
@@ -398,6 +407,7 @@ class Domain(TrioActor):
         m.PresenceChanged: _presence_changed,
         m.FlushPresence: _flush_presence,
         m.ProbePresence: _answer_probe,
+        m.FetchPresences: _fetch_presences,
         m.Subscribe: _answer_subscription,
         m.FetchBlocked: _fetch_blocked,
         m.BlockedChanged: _blocked_changed,

@@ -19,7 +19,7 @@ import msgspec
 import trio
 
 from actors.departures import Depart, Departed, DepartureDelayed
-from actors.directory import DEPARTURES, INDEXER, REGISTRAR, Directory
+from actors.directory import DEPARTURES, INDEXER, REGISTRAR, WEBMAIL, Directory
 from actors.future import TrioFuture
 from actors.mailbox import MailboxFull
 from actors.provisioning import Outcome, carry_out
@@ -119,6 +119,8 @@ class Registrar(Worker):
     async def _administer(self, message: a.Administer) -> None:
         outcome = await carry_out(message.command, self._accounts, self._configured)
         await self._announce(outcome)
+        if isinstance(message.command, a.SetPassword) and isinstance(outcome.result, a.Done):
+            self._directory.tell(WEBMAIL, m.PasswordChanged(message.command.address))
         if outcome.departed and isinstance(outcome.result, a.Done):
             self._leaving[outcome.departed] = outcome.result, message.reply_to
             if not self._directory.tell(DEPARTURES, Depart()):

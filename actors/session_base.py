@@ -317,6 +317,7 @@ OF_THE_CLIENT: Final = frozenset(
         m.SetPresence,
         m.SendPresence,
         m.ProbePresence,
+        m.FetchPresences,
         m.Subscribe,
         m.FetchRoster,
         m.SetPersonalContact,

@@ -6,6 +6,7 @@ from typing import Any
 from actors.directory import Directory
 from actors.runtime import ActorRef, Runtime
 from actors.session import Attach, Session, token_address
+from actors.web_session import WebSession
 from engine.jid import Jid
 from engine.ports import Wire
 
@@ -27,6 +28,11 @@ class Sessions:
     def start(self, jid: Jid, wire: Wire, *, is_generated: bool = False) -> ActorRef[Any]:
         """A new session of this full JID; `is_generated`: the server chose the resource."""
         return self._start(jid, wire, is_generated=is_generated)
+
+    def start_web(self, jid: Jid, wire: Wire) -> ActorRef[Any]:
+        """A new browser session of this full JID."""
+        owner = self._directory.find(jid.domain)
+        return self._runtime.start(WebSession, jid, wire, self._runtime, self._directory, owner=owner)
 
     def resume(self, account: Jid, token: str, handled: int, wire: Wire) -> ActorRef[Any]:
         """The session of this token, if it is the account's; whether it is, it says by the wire."""

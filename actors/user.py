@@ -48,6 +48,7 @@ class User(TrioActor):
         self._personal: dict[str, PersonalContact] | None = None
         self._waiting_for_personal: list[m.FetchRoster | m.WatchRoster] = []
         self._copied: dict[str, None] = {}  # resources of sessions that asked for copies
+        self._confirmed: set[str] = set()  # resources of those that are told what became of their own chats
         self._detached: dict[str, None] = {}  # of sessions whose client may come back; the oldest first
         self._outgoing: deque[m.SendChat | m.AskArchive] = deque()  # the first one waits for its alias
         self._at_archiver = 0
@@ -81,6 +82,7 @@ class User(TrioActor):
         if not command.again:
             self._with_roster.discard(jid.resource)
             self._copied.pop(jid.resource, None)
+            self._confirmed.discard(jid.resource)
             self._tell(jid.full, m.SessionOpened(jid))
 
     def _close_session(self, event: m.SessionClosed) -> None:
@@ -90,6 +92,7 @@ class User(TrioActor):
         self._sessions.pop(event.session.resource, None)
         self._with_roster.discard(event.session.resource)
         self._copied.pop(event.session.resource, None)
+        self._confirmed.discard(event.session.resource)
         self._detached.pop(event.session.resource, None)
 
     def _session_detached(self, event: m.SessionDetached) -> None:
@@ -104,6 +107,10 @@ class User(TrioActor):
             self._copied[session.resource] = None
         else:
             self._copied.pop(session.resource, None)
+        if command.is_on and command.has_own:
+            self._confirmed.add(session.resource)
+        else:
+            self._confirmed.discard(session.resource)
         if command.request.id:
             self._tell(session.full, m.RequestDone(command.request))
 
@@ -210,6 +217,8 @@ class User(TrioActor):
         chat = event.chat
         if event.number:
             self._tell(chat.sender.full, m.ChatSettled(event.number, is_on_disk=True))
+        if chat.sender.resource in self._confirmed:
+            self._tell(chat.sender.full, event)
         if not event.duplicate and self._copied:
             copy = m.DeliverCopy(chat, is_sent=True)
             for resource in delivery.copies_of_sent(chat, self._sessions, self._copied):
@@ -310,6 +319,9 @@ class User(TrioActor):
         if self._contact(command.to.bare) is not None:
             self._tell(self._domain, command)
 
+    def _fetch_presences(self, command: m.FetchPresences) -> None:
+        self._pass_on(self._domain, command)  # behind what the session has said of itself
+
     # -- contacts ------------------------------------------------------------------------------------------------------
 
     def _fetch_roster(self, command: m.FetchRoster) -> None:
@@ -403,6 +415,7 @@ class User(TrioActor):
         m.SendPresence: _direct_presence,
         m.ProbePresence: _ask_domain,
         m.Subscribe: _ask_domain,
+        m.FetchPresences: _fetch_presences,
         m.FetchRoster: _fetch_roster,
         m.PersonalFetched: _personal_fetched,
         m.SetPersonalContact: _set_personal,

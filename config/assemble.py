@@ -36,9 +36,12 @@ from engine.xmpp.features import build_mux
 from engine.xmpp.mux import Software
 from engine.xmpp.rendering import Renderer
 from engine.xmpp.stream_events import StreamOptions, random_token
-from gateways import control, host_meta, tls, web, xmpp_tcp, xmpp_websocket
+from gateways import control, host_meta, tls, web, webmail_pages, webmail_socket, xmpp_tcp, xmpp_websocket
 from gateways.listener import CloseGateway
 from gateways.reception import Reception
+from gateways.web_socket import normalise_origin
+from gateways.webmail_login import WebmailLogins
+from gateways.webmail_session import WebmailBell, WebmailDesk
 from gateways.xmpp_tcp import Encryption
 from index.rebuild import bring_up_to_date
 
@@ -122,8 +125,8 @@ class _Server:
             extra_features=mux.offers,
             extensions=frozenset(mux.nonzas),
         )
-        sessions = Sessions(self._runtime, self._directory, random_token)
-        self._reception = Reception(self._runtime, stores.accounts, sessions, mux, settings.limits)
+        self._sessions = Sessions(self._runtime, self._directory, random_token)
+        self._reception = Reception(self._runtime, stores.accounts, self._sessions, mux, settings.limits)
         self._gateways: list[ActorRef[Any]] = []
         self._certificate = _certificate(settings, domains)
 
@@ -218,7 +221,30 @@ class _Server:
         socket = xmpp_websocket.route(
             self._reception, self._options, encryption, allowed_origins=settings.allowed_origins
         )
-        return {xmpp_websocket.PATH: socket, **host_meta.routes(self._directory.domains, settings.url)}
+        return {
+            xmpp_websocket.PATH: socket,
+            **host_meta.routes(self._directory.domains, settings.url),
+            **self._webmail_routes(),
+        }
+
+    def _webmail_routes(self) -> Mapping[str, web.Route]:
+        settings, reception = self._settings.web, self._reception
+        desk = WebmailDesk(self._sessions, reception.deadlines)
+        self._runtime.start(WebmailBell, desk, self._directory)
+        logins = WebmailLogins(
+            self._stores.accounts,
+            reception.logins,
+            desk,
+            domains=self._directory.domains,
+            secret=self._options.secret,
+            clock=reception.clock,
+        )
+        origins = frozenset(map(normalise_origin, settings.allowed_origins))
+        return {
+            webmail_socket.PATH: webmail_socket.route(reception, desk, logins, origins),
+            **logins.routes(origins),
+            **webmail_pages.routes(settings.frame_ancestors),
+        }
 
     def _describe(self, alias: str) -> str:
         contact = self._directory.contact(alias.rpartition("@")[2], alias)

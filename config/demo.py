@@ -148,7 +148,8 @@ def describe(demo: Demo) -> Iterator[str]:
     for endpoint in settings.xmpp.direct_tls_listen:
         yield f"  XMPP with direct TLS  {endpoint}"
     if settings.web.listen is not None:
-        yield f"  Web                   {'https' if settings.web.tls else 'http'}://{settings.web.listen}/"
+        scheme = "https" if settings.web.tls else "http"
+        yield f"  Webmail chat          {scheme}://{settings.web.listen}/   <- open this in a browser"
     yield ""
     for user in USERS:
         yield f"  {user.address:20}  password {demo.passwords[user.address]}  ({user.name})"

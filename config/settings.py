@@ -88,12 +88,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         tls: with the certificate of ``[tls]``.
         url: under which clients reach it; empty: by the host that they ask for.
         allowed_origins: of pages on other hosts that may open the web socket.
+        frame_ancestors: origins of pages that may show the webmail chat in a frame.
     """
 
     listen: Endpoint | None
     tls: bool
     url: str
     allowed_origins: tuple[str, ...]
+    frame_ancestors: tuple[str, ...]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,6 +257,7 @@ class _Reader:
             tls=self.boolean("web.tls", table["tls"]),
             url="" if table["url"] == "" else self.origin("web.url", table["url"]),
             allowed_origins=tuple(self.items("web.allowed_origins", table["allowed_origins"], self.origin)),
+            frame_ancestors=tuple(self.items("web.frame_ancestors", table["frame_ancestors"], self.origin)),
         )
 
     def origin(self, key: str, value: Any) -> str:

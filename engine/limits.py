@@ -75,6 +75,9 @@ ALIAS_MEMBERS = 20_000
 ALIAS_DEPTH = 16
 """Aliases within aliases; only mistakes are deeper. More: refused when made."""
 
+LOGINS = 50
+"""Browsers in which one member is logged in to webmail; the oldest login goes when there are more."""
+
 PHOTO_BYTES = 102_400
 """Of a user's photo; XEP-0054 and XEP-0153 ask to stay small. More: ``not-acceptable``."""
 

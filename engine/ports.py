@@ -319,6 +319,18 @@ class Accounts(Protocol):
     async def set_blocked(self, owner: str, addresses: Collection[str]) -> None:
         """From now on this is the user's block list, on disk when this returns."""
 
+    async def add_login(self, login: "Login", keep_since: int) -> None:
+        """Keep a login. Of its owner, all that were made before `keep_since` go, and the oldest beyond `LOGINS` of them.
+
+        A new password ends all logins of a member, and so does his removal.
+        """
+
+    async def login(self, key: bytes) -> "Login | None":
+        """The login of this key."""
+
+    async def remove_login(self, key: bytes) -> None:
+        """Forget a login; nothing happens if there is none."""
+
     async def photo(self, address: str) -> Photo | None:
         """The user's picture."""
 
@@ -333,6 +345,20 @@ class Verifier(msgspec.Struct, frozen=True):
     iterations: int
     stored_key: bytes
     server_key: bytes
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A browser that is logged in.
+
+    Attributes:
+        key: SHA-256 of the secret that the browser holds.
+        owner: bare address of the member.
+        made_at: seconds since 1970.
+    """
+
+    key: bytes
+    owner: str
+    made_at: int
 
 
 class FoundContacts(msgspec.Struct, frozen=True):

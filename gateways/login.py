@@ -60,6 +60,24 @@ class Logins:
             check_password, wanted.verifier, wanted.password, limiter=self._threads, abandon_on_cancel=True
         )
 
+    async def check(self, peer: str, account: Jid, password: str, fake: Verifier) -> bool:
+        """Whether this is the account's password, after the time that this attempt has to wait.
+
+        Args:
+            peer: who asks.
+            account: bare JID.
+            password: as typed.
+            fake: stands in for an account that does not exist (`engine.xmpp.scram.fake_verifier`).
+
+        Raises:
+            StorageUnavailable: nobody can tell just now.
+        """
+        verifier = await self._find(peer, VerifierWanted(account, "sha-256"))
+        wanted = PasswordCheckWanted(account, verifier or fake, password)
+        is_right = await self._check(wanted) and verifier is not None
+        (self.succeeded if is_right else self.failed)(peer, account)
+        return is_right
+
     def failed(self, peer: str, account: Jid | None) -> None:
         """A login failed; None: before it was clear whose."""
         self._throttle.failed(peer, "" if account is None else account.bare, trio.current_time())

@@ -84,6 +84,33 @@ class Visit:
         self.stream = stream
         self.on_shutdown: Callable[[], None] | None = None
 
+    async def respond(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
+        """Answer with this body; the connection closes after it."""
+        await self.stream.send_all(full_answer(status, body, headers, has_body=self.request.method != "HEAD"))
+
+    async def read_body(self, limit: int) -> bytes | None:
+        """The body of the request, once; None: it has more than `limit` bytes.
+
+        Raises:
+            trio.BrokenResourceError: it is not what its head says.
+        """
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+        body = b""
+        try:
+            while len(body) <= limit:
+                event = parser.next_event()
+                if event is h11.NEED_DATA:
+                    parser.receive_data(await self.stream.receive_some())
+                elif isinstance(event, h11.Data):
+                    body += event.data
+                elif isinstance(event, h11.EndOfMessage):
+                    return body
+                elif not isinstance(event, h11.Request):
+                    break
+        except h11.RemoteProtocolError as error:
+            raise trio.BrokenResourceError("the request is none") from error
+        return None
+
     async def answer(self, status: HTTPStatus, text: str = "", headers: Mapping[str, str] | None = None) -> None:
         """Answer with a line of plain text, or whatever `headers` say that it is; the connection closes after it."""
         answer = plain_answer(status, text or status.phrase, headers or {}, has_body=self.request.method != "HEAD")
@@ -262,10 +289,14 @@ def _said_by_proxy(peer: str, headers: Mapping[str, Sequence[str]], name: str) -
 
 def plain_answer(status: HTTPStatus, text: str, headers: Mapping[str, str], *, has_body: bool = True) -> bytes:
     """An answer with a line of text, after which the connection closes. `has_body`: False for a HEAD request."""
+    fields = {"content-type": "text/plain; charset=utf-8", **headers}
+    return full_answer(status, f"{text}\n".encode(), fields, has_body=has_body)
+
+
+def full_answer(status: HTTPStatus, body: bytes, headers: Mapping[str, str], *, has_body: bool = True) -> bytes:
+    """An answer after which the connection closes; not to be kept by anybody, unless `headers` say otherwise."""
     connection = h11.Connection(h11.SERVER)
-    body = f"{text}\n".encode()
     fields = {
-        "content-type": "text/plain; charset=utf-8",
         "content-length": str(len(body)),
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",

@@ -24,7 +24,7 @@ import msgspec
 
 from engine.contacts import REMOVED_REMEMBERED, Contact, ContactKind, PersonalContact, RemovedContact
 from engine.messages import Photo
-from engine.ports import StorageUnavailable, Verifier
+from engine.ports import Login, StorageUnavailable, Verifier
 from index import belongings
 from index.account_checks import problems
 from index.asyncio_island import Island
@@ -252,6 +252,23 @@ class SqliteAccounts:
             LookupError: no such member.
         """
         await self._write(lambda connection: belongings.set_blocked(connection, owner, addresses))
+
+    async def add_login(self, login: Login, keep_since: int) -> None:
+        """See `engine.ports.Accounts.add_login`.
+
+        Raises:
+            LookupError: no such member.
+        """
+        await self._write(lambda connection: belongings.add_login(connection, login, keep_since))
+
+    async def login(self, key: bytes) -> Login | None:
+        """See `engine.ports.Accounts.login`."""
+        rows = await self._fetch("SELECT key, owner, made_at FROM login WHERE key = ?", key)
+        return Login(*rows[0]) if rows else None
+
+    async def remove_login(self, key: bytes) -> None:
+        """See `engine.ports.Accounts.remove_login`."""
+        await self._write(lambda connection: connection.execute("DELETE FROM login WHERE key = ?", (key,)))
 
     async def photo(self, address: str) -> Photo | None:
         """See `engine.ports.Accounts.photo`."""

@@ -7,13 +7,20 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from engine.ports import Verifier
+from engine.limits import LOGINS
+from engine.ports import Login, Verifier
 from index.database import in_chunks, insert, placeholders
 
 Verifiers = Mapping[str, Verifier]
 """Hash name -> verifier."""
 
-_TABLES: Final = (("verifier", "address"), ("personal", "owner"), ("photo", "address"), ("blocked", "owner"))
+_TABLES: Final = (
+    ("verifier", "address"),
+    ("personal", "owner"),
+    ("photo", "address"),
+    ("blocked", "owner"),
+    ("login", "owner"),
+)
 """Each table with the column that says whose a row is; when a contact's row goes, the database itself takes them along."""
 
 
@@ -33,15 +40,31 @@ def forget_kept(connection: sqlite3.Connection, addresses: Sequence[str]) -> Non
 
 
 def put_verifiers(connection: sqlite3.Connection, verifiers: Mapping[str, Verifiers]) -> None:
-    """New passwords; the verifiers of all hashes are replaced."""
+    """New passwords; the verifiers of all hashes are replaced, and who is logged in by the old one is so no more."""
     require_members(connection, list(verifiers))
     delete(connection, "verifier", "address", list(verifiers))
+    delete(connection, "login", "owner", list(verifiers))
     rows = [
         (address, hash_name, v.salt, v.iterations, v.stored_key, v.server_key)
         for address, of_one in verifiers.items()
         for hash_name, v in of_one.items()
     ]
     insert(connection, "verifier (address, hash_name, salt, iterations, stored_key, server_key)", rows)
+
+
+def add_login(connection: sqlite3.Connection, login: Login, keep_since: int) -> None:
+    """One more browser of a member."""
+    require_member(connection, login.owner)
+    insert(connection, "login (key, owner, made_at)", [(login.key, login.owner, login.made_at)])
+    connection.execute("DELETE FROM login WHERE owner = ? AND made_at < ?", (login.owner, keep_since))
+    connection.execute(
+        """
+        DELETE FROM login WHERE key IN (
+            SELECT key FROM login WHERE owner = ? ORDER BY made_at DESC, key = ? DESC LIMIT -1 OFFSET ?
+        )
+        """,
+        (login.owner, login.key, LOGINS),
+    )
 
 
 def block_lists(connection: sqlite3.Connection, domain: str) -> dict[str, frozenset[str]]:

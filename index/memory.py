@@ -13,8 +13,9 @@ import trio
 
 from engine.contacts import REMOVED_REMEMBERED, Contact, PersonalContact, RemovedContact
 from engine.jid import Jid
+from engine.limits import LOGINS
 from engine.messages import Chat, Photo
-from engine.ports import NOTHING, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored, Verifier
+from engine.ports import NOTHING, Cursor, Draft, KeptSession, Login, Notes, StorageUnavailable, Stored, Verifier
 from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.memory_histories import MemoryHistories
@@ -192,6 +193,7 @@ class MemoryAccounts:
         self._retired_version = 0
         self._departing: set[str] = set()
         self._verifiers: dict[str, Verifiers] = {}
+        self._logins: dict[bytes, Login] = {}
         self._personal: dict[str, dict[str, PersonalContact]] = {}
         self._photos: dict[str, Photo] = {}
         self._blocked: dict[str, frozenset[str]] = {}
@@ -257,7 +259,7 @@ class MemoryAccounts:
             if contact.is_alias:
                 self._forget_kept(contact.address)
         for address, of_one in (verifiers or {}).items():
-            self._verifiers[address] = dict(of_one)
+            self._set_verifiers(address, of_one)
         return numbered
 
     async def remove(self, addresses: Sequence[str]) -> list[RemovedContact]:
@@ -294,7 +296,7 @@ class MemoryAccounts:
         """See `engine.ports.Accounts.set_verifiers`."""
         await self._reach_disk()
         self._require_member(address)
-        self._verifiers[address] = dict(verifiers)
+        self._set_verifiers(address, verifiers)
 
     async def problems(self) -> list[str]:
         """None can arise but an alias that names nobody."""
@@ -346,6 +348,28 @@ class MemoryAccounts:
         if addresses:
             self._blocked[owner] = frozenset(addresses)
 
+    async def add_login(self, login: Login, keep_since: int) -> None:
+        """See `engine.ports.Accounts.add_login`."""
+        await self._reach_disk()
+        self._require_member(login.owner)
+        own = [kept for kept in self._logins.values() if kept.owner == login.owner]
+        kept = sorted((one for one in own if one.made_at >= keep_since), key=lambda one: one.made_at)
+        for one in own:
+            if one not in kept[-(LOGINS - 1) :]:
+                del self._logins[one.key]
+        if login.made_at >= keep_since:
+            self._logins[login.key] = login
+
+    async def login(self, key: bytes) -> Login | None:
+        """See `engine.ports.Accounts.login`."""
+        await self._reach_disk()
+        return self._logins.get(key)
+
+    async def remove_login(self, key: bytes) -> None:
+        """See `engine.ports.Accounts.remove_login`."""
+        await self._reach_disk()
+        self._logins.pop(key, None)
+
     async def photo(self, address: str) -> Photo | None:
         """See `engine.ports.Accounts.photo`."""
         await self._reach_disk()
@@ -384,7 +408,15 @@ class MemoryAccounts:
         if contact is None or contact.is_alias:
             raise LookupError(f"there is no member {address}")
 
+    def _set_verifiers(self, address: str, verifiers: Verifiers) -> None:
+        self._verifiers[address] = dict(verifiers)
+        self._forget_logins(address)
+
+    def _forget_logins(self, address: str) -> None:
+        self._logins = {key: login for key, login in self._logins.items() if login.owner != address}
+
     def _forget_kept(self, address: str) -> None:
+        self._forget_logins(address)
         self._verifiers.pop(address, None)
         self._personal.pop(address, None)
         self._photos.pop(address, None)

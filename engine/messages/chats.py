@@ -101,7 +101,7 @@ class DeliverCopy(msgspec.Struct, frozen=True):
 
 
 class ChatArchived(msgspec.Struct, frozen=True):
-    """archiver -> user of the sender: on disk in every archive it belongs to, and on its way.
+    """archiver -> user of the sender (-> session, if it asked for it): on disk in every archive it belongs to, and on its way.
 
     `duplicate`: a resend; the chat carries the id of the first and was not delivered again. `number`: see `SendChat`.
     """

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from engine.jid import Jid
+from engine.messages.values import Request
 from engine.presence import Presence, PresenceChange, Status
 
 SubscriptionKind = Literal["subscribe", "subscribed", "unsubscribe", "unsubscribed"]
@@ -59,6 +60,19 @@ class PresenceSeen(msgspec.Struct, frozen=True, eq=False, weakref=True):
     Also one session's first look at the domain, an answer to a probe, and directed presence.
     """
 
+    changes: tuple[PresenceChange, ...]
+
+
+class FetchPresences(msgspec.Struct, frozen=True):
+    """session -> user -> domain: everything that this session may see."""
+
+    request: Request
+
+
+class PresencesFetched(msgspec.Struct, frozen=True):
+    """domain -> session. `changes`: every device there is; none for a session that sees nobody."""
+
+    request: Request
     changes: tuple[PresenceChange, ...]
 
 

@@ -47,6 +47,12 @@ class Disconnect(msgspec.Struct, frozen=True):
     wire: int = 0
 
 
+class PasswordChanged(msgspec.Struct, frozen=True):
+    """registrar -> webmail: this account has a new password, or none; whoever is logged in by the old one is so no more."""
+
+    account: str
+
+
 class SessionClosed(msgspec.Struct, frozen=True):
     """The session is no more."""
 
@@ -141,10 +147,14 @@ class ClientState(msgspec.Struct, frozen=True):
 
 
 class EnableCopies(msgspec.Struct, frozen=True):
-    """client -> session -> user: copies of what the account's other sessions send and get (XEP-0280), or no more."""
+    """client -> session -> user: copies of what the account's other sessions send and get (XEP-0280), or no more.
+
+    `has_own`: also `ChatArchived` of what the session itself sent.
+    """
 
     request: Request
     is_on: bool
+    has_own: bool = False
 
 
 class SessionState(msgspec.Struct, frozen=True):

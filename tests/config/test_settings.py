@@ -30,7 +30,9 @@ def test_a_file_that_says_nothing_has_the_defaults():
     assert settings.xmpp.direct_tls_listen == (s.Endpoint("127.0.0.1", 5223),)
     assert settings.xmpp.tls == "required"
     assert settings.tls is None
-    assert settings.web == s.WebSettings(listen=s.Endpoint("127.0.0.1", 8080), tls=False, url="", allowed_origins=())
+    assert settings.web == s.WebSettings(
+        listen=s.Endpoint("127.0.0.1", 8080), tls=False, url="", allowed_origins=(), frame_ancestors=()
+    )
 
 
 def test_the_defaults_of_limits_are_those_of_the_engine():

@@ -12,7 +12,8 @@ import trio_websocket
 from engine.limits import Limits
 from gateways.listener import CloseGateway, FetchStatus
 from gateways.web import Request, _client_of
-from gateways.xmpp_websocket import PATH, is_origin_allowed
+from gateways.web_socket import is_origin_allowed
+from gateways.xmpp_websocket import PATH
 from tests.gateways.house import DOMAIN, PATIENCE, PLAIN, Client, open_house
 
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"

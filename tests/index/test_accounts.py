@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.contacts import Contact, ContactKind, ContactList, PersonalContact, RemovedContact
+from engine.limits import LOGINS
 from engine.messages import Photo
-from engine.ports import StorageUnavailable, Verifier
+from engine.ports import Login, StorageUnavailable, Verifier
 from index.accounts import SqliteAccounts
 from index.asyncio_island import Island
 from index.memory import MemoryAccounts
@@ -352,3 +353,63 @@ def test_the_same_steps_give_the_same_results(tmp_path_factory, steps):
             assert known == []
 
     trio.run(play)
+
+
+# -- logins ------------------------------------------------------------------------------------------------------------
+
+
+def login(number, owner=ANN, made_at=None):
+    return Login(bytes([number]) * 32, owner, number if made_at is None else made_at)
+
+
+async def test_logins_are_kept_until_they_are_removed(served):
+    await served.put([member(ANN), member(BOB)])
+    first, second = login(1), login(2, BOB)
+    for one in (first, second):
+        await served.add_login(one, keep_since=0)
+    assert await served.login(first.key) == first
+    assert await served.login(b"unknown") is None
+    for _ in range(2):
+        await served.remove_login(first.key)
+    assert await served.login(first.key) is None
+    assert await served.login(second.key) == second
+
+
+@pytest.mark.parametrize("ending", ["password", "put", "removal", "alias"])
+async def test_logins_end_with(served, ending):
+    await served.put([member(ANN), member(BOB)], {ANN: {"sha-256": NEW}})
+    await served.add_login(login(1), keep_since=0)
+    await served.add_login(login(2, BOB), keep_since=0)
+    await served.put([member(ANN, "Ann")])  # another name is no reason
+    assert await served.login(login(1).key) == login(1)
+    if ending == "password":
+        await served.set_verifiers(ANN, {"sha-1": OLD})
+    elif ending == "put":
+        await served.put([member(ANN)], {ANN: {"sha-1": OLD}})
+    elif ending == "removal":
+        await served.remove([ANN])
+    else:
+        await served.put([alias(ANN, BOB)])
+    assert await served.login(login(1).key) is None
+    assert await served.login(login(2).key) == login(2, BOB)
+
+
+async def test_old_logins_go_and_so_does_the_oldest_of_too_many(served):
+    await served.put([member(ANN), member(BOB)])
+    await served.add_login(login(200, BOB, 1), keep_since=0)
+    await served.add_login(login(201, made_at=5), keep_since=0)
+    await served.add_login(login(1, made_at=20), keep_since=10)
+    assert await served.login(login(201).key) is None
+    for number in range(2, LOGINS + 2):
+        await served.add_login(login(number, made_at=20 + number), keep_since=10)
+    assert await served.login(login(1).key) is None
+    assert await served.login(login(2).key) is not None
+    assert await served.login(login(LOGINS + 1).key) is not None
+    assert await served.login(login(200).key) is not None
+
+
+async def test_nobody_else_is_logged_in(served):
+    await served.put([alias(TEAM)])
+    for owner in (TEAM, YVES):
+        with pytest.raises(LookupError):
+            await served.add_login(login(1, owner), keep_since=0)

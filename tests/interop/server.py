@@ -19,7 +19,7 @@ domains = ["localhost"]
 listen = ["127.0.0.1:0"]
 direct_tls_listen = ["127.0.0.1:0"]
 [web]
-listen = ""
+listen = "127.0.0.1:0"
 """
 PEOPLE = """\
 address,name,title,department,phone,password
@@ -45,6 +45,7 @@ class Server:
     Attributes:
         port: with STARTTLS.
         direct_tls_port: with direct TLS.
+        web_port: of the pages.
         certificate: the self-signed one.
     """
 
@@ -58,6 +59,7 @@ class Server:
         self._process: subprocess.Popen[bytes]
         self.port = 0
         self.direct_tls_port = 0
+        self.web_port = 0
 
     def command(self, *arguments: str) -> str:
         """What a command line prints; it must be done."""
@@ -118,7 +120,9 @@ class Server:
             time.sleep(0.02)
         assert said.startswith("rookery ready: "), said
         listeners = dict(listener.split() for listener in said.removeprefix("rookery ready: ").split(", "))
-        self.port, self.direct_tls_port = (int(listeners[name].rpartition(":")[2]) for name in ("xmpp", "xmpps"))
+        self.port, self.direct_tls_port, self.web_port = (
+            int(listeners[name].rpartition(":")[2]) for name in ("xmpp", "xmpps", "web")
+        )
 
 
 def found(folder: Path) -> None:

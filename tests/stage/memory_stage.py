@@ -20,19 +20,23 @@ from engine.contacts import Contact, ContactList, RemovedContact
 from engine.errors import StreamCondition
 from engine.jid import Jid
 from engine.limits import Limits
-from engine.ports import Burst, StorageUnavailable
+from engine.ports import Burst, Login, StorageUnavailable
 from engine.xmpp.client import XmppClient
 from engine.xmpp.features import build_mux, stream_management
 from engine.xmpp.mux import Mux, Reply, Software
 from engine.xmpp.parser import Closing, Opening, Parser
 from engine.xmpp.xml import CLIENT, Element
+from gateways.deadlines import Deadlines
+from gateways.webmail_session import WebmailBell, WebmailDesk
 from index.history_tail import MemoryHistorySearch
 from index.ledger import Role
 from index.memory import MemoryAccounts, MemoryArchive
 from index.memory_search import MemoryContacts
 from index.searched_histories import SearchedHistories
+from tests.stage.memory_web import MemoryWebLine
 from tests.stage.player import SM, Player
 from tests.stage.stage import CAST, DOMAIN
+from tests.stage.web_player import Frame, WebPlayer
 
 OPENING = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 ERROR = "<stream:error><{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
@@ -185,7 +189,10 @@ class MemoryStage:
         self._directory = Directory()
         self._runtime = Runtime(tell_sender(self._directory))
         self._sessions = Sessions(self._runtime, self._directory, lambda: f"token-{next(self._tokens)}")
+        self._deadlines = Deadlines(self._runtime.batch)
+        self._desk = WebmailDesk(self._sessions, self._deadlines)
         await self._nursery.start(self._run)
+        self._runtime.start(WebmailBell, self._desk, self._directory)
         about = {
             "domains": domains,
             "blocks": blocks,
@@ -198,7 +205,9 @@ class MemoryStage:
     async def _run(self, task_status: trio.TaskStatus[None]) -> None:
         self._scope, self._is_over = trio.CancelScope(), trio.Event()
         with self._scope:
-            await self._runtime.run(task_status=task_status)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._deadlines.run)
+                await self._runtime.run(task_status=task_status)
         self._is_over.set()
 
     async def stop(self) -> None:
@@ -244,7 +253,25 @@ class MemoryStage:
             line.session = self._sessions.resume(account, player.token, h, MemoryWire(line))
         return await player.hears(lambda e: e.tag in {f"{SM}resumed", f"{SM}failed"}, "whether it may go on")
 
-    async def settle(self, player: Player) -> None:
+    async def enter_web(self, name: str, status: str = "Available", *, domain: str = DOMAIN) -> WebPlayer:
+        self._entered += 1
+        key = Login(self._entered.to_bytes(32), f"{name}@{domain}", 0)
+        return await self._open_page(WebPlayer(name, key), status)
+
+    async def open_tab(self, player: WebPlayer) -> WebPlayer:
+        return await self._open_page(WebPlayer(player.name, player.key), "Available")
+
+    async def come_back(self, player: WebPlayer) -> Frame:
+        MemoryWebLine(player, self._desk.open(player.key), self._runtime)
+        return await player.greets(again=True)
+
+    async def _open_page(self, player: WebPlayer, status: str) -> WebPlayer:
+        MemoryWebLine(player, self._desk.open(player.key), self._runtime)
+        await player.greets(status)
+        await player.hears("conversations")
+        return player
+
+    async def settle(self, player: Player | WebPlayer) -> None:
         for _ in range(3):  # a tick of presence may follow what is settled
             await self._runtime.quiescent()
             await trio.sleep(0.1)

@@ -19,7 +19,9 @@ from engine.contacts import ContactKind
 from engine.xmpp.scram import make_verifiers
 from gateways.control import Caller
 from tests.stage.player import PATIENCE_SECONDS, SM, Player
+from tests.stage.socket_web import SocketWebLine, log_in
 from tests.stage.stage import CAST, DOMAIN, PASSWORD
+from tests.stage.web_player import Frame, WebPlayer
 
 CONFIGURATION = """
 data_dir = "data"
@@ -101,6 +103,7 @@ class SocketStage:
         self._entered = 0
         self._settled = 0
         self._lines: list[SocketLine] = []
+        self._web_lines: list[SocketWebLine] = []
         self._tls = ssl.create_default_context(cafile=str(data_dir / "tls" / "self-signed.pem"))
 
     async def enter(
@@ -133,6 +136,23 @@ class SocketStage:
         await player.sends(f"<resume xmlns='urn:xmpp:sm:3' previd='{player.token}' h='{h}'/>")
         return await player.hears(lambda e: e.tag in {f"{SM}resumed", f"{SM}failed"}, "whether it may go on")
 
+    async def enter_web(self, name: str, status: str = "Available", *, domain: str = DOMAIN) -> WebPlayer:
+        key = await log_in(self._ports["web"], f"{name}@{domain}", PASSWORD)
+        return await self._open_page(WebPlayer(name, key), status)
+
+    async def open_tab(self, player: WebPlayer) -> WebPlayer:
+        return await self._open_page(WebPlayer(player.name, player.key), "Available")
+
+    async def come_back(self, player: WebPlayer) -> Frame:
+        self._web_lines.append(await SocketWebLine.open(self._ports["web"], player, self._nursery))
+        return await player.greets(again=True)
+
+    async def _open_page(self, player: WebPlayer, status: str) -> WebPlayer:
+        self._web_lines.append(await SocketWebLine.open(self._ports["web"], player, self._nursery))
+        await player.greets(status)
+        await player.hears("conversations")
+        return player
+
     async def _log_in(self, name: str, domain: str) -> SocketLine:
         opening = OPENING.format(domain)
         is_direct = self._entered % 2 == 0  # both kinds of listener get their share
@@ -150,7 +170,12 @@ class SocketStage:
         await line.say_until(opening, "features")
         return line
 
-    async def settle(self, player: Player) -> None:
+    async def settle(self, player: Player | WebPlayer) -> None:
+        if isinstance(player, WebPlayer):
+            await player.asks("history", peer=player.bare)
+            await player.asks("find", text="nobody")
+            await trio.sleep(0.1)
+            return
         await self._go_round(player)
         await trio.sleep(0.1)  # a tick of presence, and a commit, may follow what is settled
         await self._go_round(player)  # on a busy machine they take their time
@@ -186,7 +211,7 @@ class SocketStage:
 
     async def empty(self) -> None:
         """Everyone goes."""
-        for line in self._lines:
+        for line in (*self._lines, *self._web_lines):
             await line.close()
 
     def _rows(self) -> list[tuple[str, str, str, str, str, int]]:

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 
 from engine.contacts import Contact, ContactKind
 from tests.stage.player import Player
+from tests.stage.web_player import Frame, WebPlayer
 
 DOMAIN = "example.com"
 PASSWORD = "correct horse"
@@ -48,7 +49,16 @@ class Stage(Protocol):
         `handled`: so many stanzas it says it has got; None: as many as it heard.
         """
 
-    async def settle(self, player: Player) -> None:
+    async def enter_web(self, name: str, status: str = "Available", *, domain: str = DOMAIN) -> WebPlayer:
+        """A browser logs in to webmail and opens the page; the snapshot has been told."""
+
+    async def open_tab(self, player: WebPlayer) -> WebPlayer:
+        """One more tab of the player's browser; the snapshot has been told."""
+
+    async def come_back(self, player: WebPlayer) -> Frame:
+        """The tab's socket is opened again; the welcome."""
+
+    async def settle(self, player: Player | WebPlayer) -> None:
         """Wait until everything that was sent so far has reached this player, if it reaches it at all."""
 
     async def operate(self, command: object) -> None:

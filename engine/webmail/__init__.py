@@ -1,0 +1,8 @@
+"""The webmail's side of the engine: frames of its socket to commands, events to frames. No I/O.
+
+=============  ==================================================================
+`frames`       what is said on the socket, both ways, with a version
+`reading`      a browser's frame -> commands for its session
+`writing`      an event of the session -> a frame, rendered once for all
+=============  ==================================================================
+"""

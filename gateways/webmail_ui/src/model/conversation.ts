@@ -1,0 +1,194 @@
+// One conversation as far as it is known here: what was said, what waits to go out, and how far both sides have read.
+
+import { type ChatFrame, type DisplayedFrame, timeOf } from "./frames";
+
+/** What a person sees of one message. */
+export interface Message {
+  /** The archive's id; empty while it waits. */
+  id: string;
+  /** Stays the same from the moment it was written: what its row on the page is called. */
+  key: string;
+  from: string;
+  via: string;
+  body: string;
+  at: number;
+  name: string;
+  origin: string;
+  isOwn: boolean;
+  isEdited: boolean;
+  isRetracted: boolean;
+  reply: string;
+  state: "waiting" | "failed" | "kept" | "displayed";
+  failure: string;
+}
+
+/** A message of one's own that is not in the archive yet. */
+export interface Draft {
+  id: string;
+  to: string;
+  body: string;
+  at: number;
+  reply?: string;
+  replyTo?: string;
+  replaces?: string;
+  retracts?: string;
+  failure?: string;
+}
+
+export class Conversation {
+  unread = 0;
+  /** Up to which id the person has read. */
+  read = "";
+  /** The newest message, for lists; it may be none of those that are loaded. */
+  newest: ChatFrame | null = null;
+  isLoaded = false;
+  /** There is nothing older than what is loaded. */
+  isComplete = false;
+  isLoading = false;
+  /** When the other side was last said to type; 0: it does not. */
+  typingSince = 0;
+
+  private items: (ChatFrame | DisplayedFrame)[] = [];
+  private ids = new Set<string>();
+  private drafts: Draft[] = [];
+  private view: Message[] | null = null;
+
+  constructor(
+    readonly peer: string,
+    private readonly me: string,
+  ) {}
+
+  get oldest(): string {
+    return this.items[0]?.id ?? "";
+  }
+
+  /** Everything, oldest first; the same array until something changes. */
+  get messages(): Message[] {
+    this.view ??= this.fold();
+    return this.view;
+  }
+
+  /** One more event; false: it was known. */
+  add(item: ChatFrame | DisplayedFrame): boolean {
+    if (item.t === "chat") {
+      this.drafts = this.drafts.filter((draft) => item.from !== this.me || draft.id !== item.origin);
+      if (!item.replaces && !item.retracts && (this.newest === null || this.newest.id < item.id)) this.newest = item;
+    }
+    this.view = null;
+    return this.insert(item);
+  }
+
+  /** A page of the history. `isNewest`: nothing is newer than it but what came while it was under way. */
+  addPage(items: (ChatFrame | DisplayedFrame)[], isNewest: boolean): void {
+    const last = items.at(-1);
+    if (isNewest && last !== undefined && !this.ids.has(last.id) && !items.some((item) => this.ids.has(item.id))) {
+      // What is here and older is not known to be all that there was in between.
+      this.items = this.items.filter((item) => item.id > last.id);
+      this.ids = new Set(this.items.map((item) => item.id));
+      this.isComplete = false;
+    }
+    for (const item of items) this.insert(item);
+    this.isLoaded = true;
+    this.view = null;
+  }
+
+  /** It is not known any more whether something is missing at the end. */
+  forget(): void {
+    this.isLoaded = false;
+    this.typingSince = 0;
+  }
+
+  setDrafts(drafts: Draft[]): void {
+    this.drafts = drafts;
+    this.view = null;
+  }
+
+  private insert(item: ChatFrame | DisplayedFrame): boolean {
+    if (!item.id || this.ids.has(item.id)) return false;
+    this.ids.add(item.id);
+    let at = this.items.length;
+    while (at > 0 && (this.items[at - 1]?.id ?? "") > item.id) at -= 1;
+    this.items.splice(at, 0, item);
+    return true;
+  }
+
+  private fold(): Message[] {
+    const messages: Message[] = [];
+    const byName = new Map<string, Message>();
+    let displayed = -1;
+    for (const item of this.items) {
+      if (item.t === "displayed") {
+        if (item.from !== this.me) {
+          const index = messages.findLastIndex((m) => m.isOwn && (m.name === item.name || m.origin === item.name));
+          displayed = Math.max(displayed, index);
+        }
+        continue;
+      }
+      const changes = item.replaces || item.retracts;
+      const changed = changes ? byName.get(`${item.from} ${changes}`) : undefined;
+      if (changes) {
+        if (changed === undefined || changed.isRetracted) continue;
+        changed.isRetracted = Boolean(item.retracts);
+        changed.isEdited = true;
+        changed.body = item.retracts ? "" : (item.body ?? "");
+        continue;
+      }
+      const message = this.message(item);
+      messages.push(message);
+      for (const name of [message.name, message.origin]) if (name) byName.set(`${item.from} ${name}`, message);
+    }
+    messages.forEach((message, index) => {
+      if (message.isOwn && index <= displayed) message.state = "displayed";
+    });
+    for (const draft of this.drafts) {
+      const changed = byName.get(`${this.me} ${draft.replaces ?? draft.retracts ?? ""}`);
+      if (changed !== undefined) {
+        changed.body = draft.retracts ? "" : draft.body;
+        changed.isRetracted = Boolean(draft.retracts);
+        changed.isEdited = true;
+        changed.state = draft.failure ? "failed" : "waiting";
+        changed.failure = draft.failure ?? "";
+      } else if (!draft.replaces && !draft.retracts) messages.push(this.waiting(draft));
+    }
+    return messages;
+  }
+
+  private message(item: ChatFrame): Message {
+    const isOwn = item.from === this.me;
+    return {
+      id: item.id,
+      key: isOwn && item.origin ? item.origin : item.id,
+      from: item.from,
+      via: item.via ?? "",
+      body: item.body ?? "",
+      at: timeOf(item.id),
+      name: item.name ?? item.id,
+      origin: item.origin ?? "",
+      isOwn,
+      isEdited: false,
+      isRetracted: false,
+      reply: item.reply ?? "",
+      state: "kept",
+      failure: "",
+    };
+  }
+
+  private waiting(draft: Draft): Message {
+    return {
+      id: "",
+      key: draft.id,
+      from: this.me,
+      via: "",
+      body: draft.body,
+      at: draft.at,
+      name: draft.id,
+      origin: draft.id,
+      isOwn: true,
+      isEdited: false,
+      isRetracted: false,
+      reply: draft.reply ?? "",
+      state: draft.failure ? "failed" : "waiting",
+      failure: draft.failure ?? "",
+    };
+  }
+}

@@ -1,0 +1,42 @@
+// What a person prefers on this device; kept where the browser keeps such things, if it lets us.
+
+export type Theme = "auto" | "light" | "dark";
+
+export const store = {
+  get(key: string): string | null {
+    try {
+      return localStorage.getItem(`rookery ${key}`);
+    } catch {
+      return null;
+    }
+  },
+  set(key: string, value: string | null): void {
+    try {
+      if (value === null) localStorage.removeItem(`rookery ${key}`);
+      else localStorage.setItem(`rookery ${key}`, value);
+    } catch {
+      // full, or forbidden: it holds until the page is closed
+    }
+  },
+};
+
+export const preferences = {
+  get theme(): Theme {
+    return (store.get("theme") as Theme | null) ?? "auto";
+  },
+  set theme(theme: Theme) {
+    store.set("theme", theme === "auto" ? null : theme);
+    applyTheme();
+  },
+  get opensWindows(): boolean {
+    return store.get("windows") !== "no";
+  },
+  set opensWindows(opensWindows: boolean) {
+    store.set("windows", opensWindows ? null : "no");
+  },
+};
+
+export function applyTheme(): void {
+  if (preferences.theme === "auto") delete document.documentElement.dataset["theme"];
+  else document.documentElement.dataset["theme"] = preferences.theme;
+}

@@ -1,0 +1,52 @@
+// The words of the page in the person's language.
+
+import { de } from "./de";
+import { en, type Key } from "./en";
+
+const catalogues: Record<string, Record<Key, string>> = { en, de };
+
+function choose(): string {
+  return navigator.languages.map((tag) => tag.split("-")[0] ?? "").find((tag) => tag in catalogues) ?? "en";
+}
+
+export const language = choose();
+const catalogue = catalogues[language] ?? en;
+
+/** The text of a key, with `{names}` filled in. */
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  return catalogue[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
+const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+const sameYear = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+const otherYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
+const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+
+/** Names a day so that two times of it have the same name. */
+export function dayOf(at: number): string {
+  const date = new Date(at);
+  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+}
+
+export function timeText(at: number): string {
+  return clock.format(at);
+}
+
+export function fullTimeText(at: number): string {
+  return full.format(at);
+}
+
+export function dayText(at: number, now = Date.now()): string {
+  const day = dayOf(at);
+  if (day === dayOf(now)) return t("chat.today");
+  if (day === dayOf(now - 86_400_000)) return t("chat.yesterday");
+  return new Date(at).getFullYear() === new Date(now).getFullYear() ? sameYear.format(at) : otherYear.format(at);
+}
+
+/** As short as a list needs it: the time today, the day before. */
+export function shortText(at: number, now = Date.now()): string {
+  if (dayOf(at) === dayOf(now)) return clock.format(at);
+  return dayOf(at) === dayOf(now - 86_400_000) ? t("chat.yesterday") : short.format(at);
+}

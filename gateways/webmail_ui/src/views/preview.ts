@@ -1,0 +1,91 @@
+// The right pane: what there was with the selected contact, in four tabs.
+
+import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
+import type { Message } from "../model/conversation";
+import { dayOf, dayText, t, timeText } from "../text/text";
+import { View } from "./view";
+
+const TABS = ["chat", "messages", "appointments", "attachments"] as const;
+type Tab = (typeof TABS)[number];
+const LINES = 3;
+
+export class Preview extends View {
+  static override properties: PropertyDeclarations = {
+    ...View.properties,
+    address: { attribute: false },
+    tab: { state: true },
+  };
+  declare address: string;
+  declare tab: Tab;
+
+  constructor() {
+    super();
+    this.address = "";
+    this.tab = "chat";
+  }
+
+  protected override willUpdate(_: PropertyValues): void {
+    if (this.address && this.model.isUp) void this.model.load(this.address);
+  }
+
+  protected override render(): TemplateResult {
+    return html`<div class="tabs" role="tablist" aria-label=${t("preview.label")} @keydown=${this.key}>
+        ${TABS.map(
+          (tab) => html`<button role="tab" id="tab-${tab}" aria-selected=${tab === this.tab} aria-controls="panel"
+            tabindex=${tab === this.tab ? 0 : -1} @click=${() => (this.tab = tab)}>${t(`preview.${tab}`)}</button>`,
+        )}
+      </div>
+      <div class="panel" id="panel" role="tabpanel" aria-labelledby="tab-${this.tab}" tabindex="0">${this.panel()}</div>`;
+  }
+
+  private panel(): TemplateResult {
+    if (!this.address) return html`<p class="empty">${t("preview.nobody")}</p>`;
+    if (this.tab === "chat") return this.days();
+    return html`<p class="empty">${t(`preview.${this.tab}.none`)}</p>`;
+  }
+
+  private days(): TemplateResult {
+    const conversation = this.model.conversation(this.address);
+    const messages = conversation.messages.filter((message) => message.body);
+    if (messages.length === 0) return html`<p class="empty">${conversation.isLoaded ? t("preview.chat.none") : nothing}</p>`;
+    const days = new Map<string, Message[]>();
+    for (const message of messages) {
+      const day = dayOf(message.at);
+      const known = days.get(day);
+      if (known) known.push(message);
+      else days.set(day, [message]);
+    }
+    return html`<ul class="plain days">
+      ${[...days.values()].reverse().map((of) => this.day(of))}
+    </ul>`;
+  }
+
+  private day(messages: Message[]): TemplateResult {
+    const first = messages[0] as Message;
+    const day = dayText(first.at);
+    const count = messages.length === 1 ? t("preview.count.one") : t("preview.count", { count: messages.length });
+    return html`<li class="day">
+      <div class="day-head"><strong>${day}</strong><small>${count}</small>
+        <button class="small-button" aria-label=${t("preview.open.day", { day })}
+          @click=${() => this.tell("open-message", { peer: this.address, id: first.id })}>${t("preview.open")}</button></div>
+      ${messages.slice(0, LINES).map(
+        (message) => html`<p class="snippet"><time>${timeText(message.at)}</time>
+          <span>${message.isOwn ? t("chat.you") : this.firstName(message.from)}:</span> ${message.body}</p>`,
+      )}
+    </li>`;
+  }
+
+  private firstName(address: string): string {
+    return this.model.person(address).name.split(" ")[0] ?? address;
+  }
+
+  private readonly key = (event: KeyboardEvent): void => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    this.tab = TABS.at((TABS.indexOf(this.tab) + step) % TABS.length) as Tab;
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#tab-${this.tab}`)?.focus());
+  };
+}
+
+customElements.define("rookery-preview", Preview);

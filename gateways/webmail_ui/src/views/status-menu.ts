@@ -1,0 +1,129 @@
+// The upper right corner: who one is, and the status with what each means.
+
+import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
+import type { Status } from "../model/frames";
+import { type Theme, preferences } from "../preferences";
+import { t } from "../text/text";
+import { dot, face } from "./face";
+import { icons } from "./icons";
+import { View } from "./view";
+
+const STATUSES: Status[] = ["Available", "Away", "Busy", "Offline"];
+const THEMES: Theme[] = ["auto", "light", "dark"];
+
+export class StatusMenu extends View {
+  static override properties: PropertyDeclarations = { ...View.properties, isOpen: { state: true } };
+  declare isOpen: boolean;
+
+  constructor() {
+    super();
+    this.isOpen = false;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.addEventListener("pointerdown", this.outside);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    document.removeEventListener("pointerdown", this.outside);
+  }
+
+  protected override render(): TemplateResult {
+    const { me, status } = this.model;
+    return html`<button class="status-button" aria-haspopup="menu" aria-expanded=${this.isOpen}
+        aria-label=${t("status.button", { status: t(`status.${status}`) })} @click=${this.toggle} @keydown=${this.buttonKey}>
+        ${face(me, "s", this.model.photo(me.address))}
+        <span class="status-text">${dot(status)}<span>${t(`status.${status}`)}</span></span>
+        ${icons.down}
+      </button>
+      ${this.isOpen ? this.menu() : nothing}`;
+  }
+
+  private menu(): TemplateResult {
+    const { me, status, statusText } = this.model;
+    return html`<div class="menu" @keydown=${this.key}>
+      <div class="menu-head"><strong>${me.name}</strong><span>${me.address}</span></div>
+      <div role="menu" aria-label=${t("status.menu")}>
+        ${STATUSES.map(
+          (one) => html`<button role="menuitem" class="menu-item" tabindex="-1" aria-labelledby="status-${one}"
+            aria-describedby="meaning-${one}" aria-current=${one === status ? "true" : nothing} @click=${() => this.choose(one)}>
+            ${dot(one)}
+            <span class="menu-words"><span id="status-${one}">${t(`status.${one}`)}</span>
+              <small id="meaning-${one}">${t(`status.${one}.meaning`)}</small></span>
+            ${one === status ? icons.check : nothing}
+          </button>`,
+        )}
+      </div>
+      <label class="menu-field"><span class="hidden">${t("status.words")}</span>
+        <input .value=${statusText} maxlength="120" placeholder=${t("status.words")} @change=${this.reword} /></label>
+      <div class="menu-row">
+        <span id="theme-label">${t("status.theme")}</span>
+        <div class="segments" role="group" aria-labelledby="theme-label">
+          ${THEMES.map(
+            (theme) => html`<button aria-pressed=${preferences.theme === theme} @click=${() => this.paint(theme)}>
+              ${t(`status.theme.${theme}`)}
+            </button>`,
+          )}
+        </div>
+      </div>
+      <label class="menu-row menu-check"><input type="checkbox" .checked=${preferences.opensWindows}
+        @change=${(event: Event) => (preferences.opensWindows = (event.target as HTMLInputElement).checked)} />
+        <span>${t("status.window")}</span></label>
+      <button class="menu-item menu-last" @click=${() => this.tell("sign-out", null)}>${t("status.signout")}</button>
+    </div>`;
+  }
+
+  private readonly outside = (event: PointerEvent): void => {
+    if (this.isOpen && !this.contains(event.target as Node)) this.isOpen = false;
+  };
+
+  private readonly toggle = async (): Promise<void> => {
+    this.isOpen = !this.isOpen;
+    await this.updateComplete;
+    this.items().find((item) => item.ariaCurrent === "true")?.focus();
+  };
+
+  private readonly buttonKey = (event: KeyboardEvent): void => {
+    if (event.key === "ArrowDown" && !this.isOpen) {
+      event.preventDefault();
+      void this.toggle();
+    }
+  };
+
+  private readonly key = (event: KeyboardEvent): void => {
+    const items = this.items();
+    const at = items.indexOf(document.activeElement as HTMLElement);
+    if (event.key === "Escape") this.close();
+    else if (at >= 0 && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      event.preventDefault();
+      items.at((at + (event.key === "ArrowDown" ? 1 : -1)) % items.length)?.focus();
+    }
+  };
+
+  private items(): HTMLElement[] {
+    return [...this.querySelectorAll<HTMLElement>("[role=menuitem]")];
+  }
+
+  private choose(status: Status): void {
+    this.model.setStatus(status, this.model.statusText);
+    this.close();
+  }
+
+  private readonly reword = (event: Event): void => {
+    this.model.setStatus(this.model.status, (event.target as HTMLInputElement).value.trim());
+  };
+
+  private paint(theme: Theme): void {
+    preferences.theme = theme;
+    this.requestUpdate();
+  }
+
+  private close(): void {
+    this.isOpen = false;
+    this.querySelector<HTMLElement>(".status-button")?.focus();
+  }
+}
+
+customElements.define("rookery-status", StatusMenu);
