@@ -29,10 +29,10 @@ class Sessions:
         """A new session of this full JID; `is_generated`: the server chose the resource."""
         return self._start(jid, wire, is_generated=is_generated)
 
-    def start_web(self, jid: Jid, wire: Wire) -> ActorRef[Any]:
-        """A new browser session of this full JID."""
+    def start_web(self, jid: Jid, wire: Wire, since: int) -> ActorRef[Any]:
+        """A new browser session of this full JID; `since`: archive id up to which it asks for the history itself."""
         owner = self._directory.find(jid.domain)
-        return self._runtime.start(WebSession, jid, wire, self._runtime, self._directory, owner=owner)
+        return self._runtime.start(WebSession, jid, wire, self._runtime, self._directory, since, owner=owner)
 
     def resume(self, account: Jid, token: str, handled: int, wire: Wire) -> ActorRef[Any]:
         """The session of this token, if it is the account's; whether it is, it says by the wire."""

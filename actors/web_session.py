@@ -5,7 +5,7 @@ is told when its own messages are on disk. Its wire is always there: tabs come a
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from actors.directory import Directory
 from actors.runtime import Runtime
@@ -14,6 +14,9 @@ from engine import messages as m
 from engine.errors import Condition
 from engine.jid import Jid
 from engine.ports import Wire
+
+FAMILY: Final = "webmail"
+"""All browsers are one client to `engine.clients`: each of them reads the archive."""
 
 
 class WebSession(SessionBase):
@@ -24,11 +27,12 @@ class WebSession(SessionBase):
         wire: the browser's end.
         runtime: for timers.
         directory: where the others are found.
+        since: archive id up to which the browser asks for the history itself; what follows is given to it.
     """
 
-    def __init__(self, jid: Jid, wire: Wire, runtime: Runtime, directory: Directory) -> None:
+    def __init__(self, jid: Jid, wire: Wire, runtime: Runtime, directory: Directory, since: int) -> None:
         super().__init__(jid, wire, runtime, directory, is_generated=False)
-        self._missed.archive_is_read()
+        self._missed.restore(since, FAMILY)
         self._missed.has_copies = True
 
     def on_start(self) -> None:

@@ -229,7 +229,7 @@ class _Server:
 
     def _webmail_routes(self) -> Mapping[str, web.Route]:
         settings, reception = self._settings.web, self._reception
-        desk = WebmailDesk(self._sessions, reception.deadlines)
+        desk = WebmailDesk(self._sessions, reception.deadlines, reception.clock)
         self._runtime.start(WebmailBell, desk, self._directory)
         logins = WebmailLogins(
             self._stores.accounts,

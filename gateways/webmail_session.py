@@ -44,6 +44,10 @@ KEPT_BYTES: Final = 262_144
 TABS: Final = 32
 """Of one browser session. More: the oldest is cut."""
 
+OVERLAP_SECONDS: Final = 1.0
+"""Before a browser session begins: what was said then is told as an event although the snapshot has it, too. Pages know a
+message by its id; none is lost between the two."""
+
 SIGNED_OUT: Final = "signed-out"
 AGAIN: Final = "again"
 
@@ -51,8 +55,8 @@ AGAIN: Final = "again"
 class Sessions(Protocol):
     """Where the session actors come from, see `actors.sessions`."""
 
-    def start_web(self, jid: Jid, wire: Wire) -> ActorRef[Any]:
-        """A new browser session of this full JID."""
+    def start_web(self, jid: Jid, wire: Wire, since: int) -> ActorRef[Any]:
+        """A new browser session of this full JID; `since`: archive id up to which it asks for the history itself."""
 
 
 class Tab(Protocol):
@@ -73,11 +77,19 @@ class WebmailSession:
         sessions: makes the actor.
         writer: makes frames of events.
         deadlines: for the grace period.
+        since: archive id: what follows is an event, what was before is in a page's snapshot.
         on_end: called once, when it is over.
     """
 
     def __init__(
-        self, jid: Jid, sessions: Sessions, writer: Writer, deadlines: Deadlines, on_end: Callable[[], None]
+        self,
+        jid: Jid,
+        sessions: Sessions,
+        writer: Writer,
+        deadlines: Deadlines,
+        *,
+        since: int,
+        on_end: Callable[[], None],
     ) -> None:
         self.jid = jid
         self.epoch = secrets.token_urlsafe(9)
@@ -95,7 +107,7 @@ class WebmailSession:
         self._has_begun = False
         self._grace: Deadline | None = None
         self.is_over = False
-        self._session = sessions.start_web(jid, self)
+        self._session = sessions.start_web(jid, self, since)
 
     # -- for the tabs --------------------------------------------------------------------------------------------------
 
@@ -265,10 +277,12 @@ class WebmailDesk:
     Args:
         sessions: makes session actors.
         deadlines: of the gateways.
+        clock: seconds since 1970.
     """
 
-    def __init__(self, sessions: Sessions, deadlines: Deadlines) -> None:
+    def __init__(self, sessions: Sessions, deadlines: Deadlines, clock: Callable[[], float]) -> None:
         self._sessions = sessions
+        self._clock = clock
         self._deadlines = deadlines
         self._writer = Writer()
         self._open: dict[bytes, WebmailSession] = {}
@@ -282,7 +296,12 @@ class WebmailDesk:
         if session is None:
             jid = Jid(login.owner, f"webmail.{login.key.hex()[:8]}")
             session = WebmailSession(
-                jid, self._sessions, self._writer, self._deadlines, partial(self._close, login.key)
+                jid,
+                self._sessions,
+                self._writer,
+                self._deadlines,
+                since=int((self._clock() - OVERLAP_SECONDS) * 1_000_000),
+                on_end=partial(self._close, login.key),
             )
             if not session.is_over:
                 self._open[login.key] = session

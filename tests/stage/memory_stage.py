@@ -42,6 +42,11 @@ OPENING = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jab
 ERROR = "<stream:error><{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
 
 
+def now() -> float:
+    """Seconds since 1970 on this stage."""
+    return 1_700_000_000 + trio.current_time()
+
+
 class MemoryLine:
     """Both ends of a connection without a network: the player's line, and the session's wire."""
 
@@ -190,7 +195,7 @@ class MemoryStage:
         self._runtime = Runtime(tell_sender(self._directory))
         self._sessions = Sessions(self._runtime, self._directory, lambda: f"token-{next(self._tokens)}")
         self._deadlines = Deadlines(self._runtime.batch)
-        self._desk = WebmailDesk(self._sessions, self._deadlines)
+        self._desk = WebmailDesk(self._sessions, self._deadlines, now)
         await self._nursery.start(self._run)
         self._runtime.start(WebmailBell, self._desk, self._directory)
         about = {
@@ -349,7 +354,7 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
     for domain in (DOMAIN, "example.org"):
         await accounts.add_domain(domain)
     await search.rebuild(await accounts.put(CAST))
-    archive = MemoryArchive(lambda: 1_700_000_000 + trio.current_time())
+    archive = MemoryArchive(now)
     words = MemoryHistorySearch()
     histories = SearchedHistories(archive.histories, words)
     ports = Ports(archive, accounts, search, words, archive.texts, archive.retention, histories)
