@@ -4,6 +4,7 @@ The folder has ``rookery.toml``, which may be edited, ``passwords.txt`` (mode 06
 kept: a second start changes nothing, and a user that was removed comes back.
 """
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -11,12 +12,17 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import trio
 
+from config import demo_history
 from config.operation import ask, perform
 from config.settings import Settings, SettingsError, load
 from config.terminal import Failed
 from engine import administration as a
+from engine.ports import StorageUnavailable
 from engine.xmpp.scram import BadPasswordError, make_verifiers
+from gateways.control import FolderError, claim
+from index.migrations import DatabaseRefused
 
 USERS: Final = (
     a.NewUser(
@@ -129,6 +135,8 @@ def _seed(settings: Settings, kept: Mapping[str, str], passwords: Mapping[str, s
             raise Failed(f"--password: {error}") from error
     if ALIAS.address not in _addresses(settings, a.ListAliases()):
         perform(settings, ALIAS)
+    with contextlib.suppress(FolderError, StorageUnavailable, DatabaseRefused), claim(settings.data_dir):
+        trio.run(demo_history.write, settings)  # a demo that runs already has its own
 
 
 def _addresses(settings: Settings, command: a.ListUsers | a.ListAliases) -> set[str]:

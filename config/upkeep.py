@@ -5,7 +5,7 @@ itself when the server is stopped (`config.stopped`).
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -63,9 +63,9 @@ async def open_accounts(data_dir: Path) -> AsyncIterator[Accounts]:
 
 
 @asynccontextmanager
-async def open_archive(data_dir: Path) -> AsyncIterator[SqliteArchive]:
-    """The archive alone; see `open_accounts`."""
-    async with Island() as island, SqliteArchive(island, data_dir / ARCHIVE, clock=time.time) as archive:
+async def open_archive(data_dir: Path, clock: Callable[[], float] = time.time) -> AsyncIterator[SqliteArchive]:
+    """The archive alone; see `open_accounts`. `clock`: seconds since 1970, for the ids of what is written."""
+    async with Island() as island, SqliteArchive(island, data_dir / ARCHIVE, clock=clock) as archive:
         yield archive
 
 

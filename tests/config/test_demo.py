@@ -11,8 +11,9 @@ import trio
 from config import demo, operation
 from config.settings import load
 from config.terminal import Failed
-from config.upkeep import open_accounts
+from config.upkeep import open_accounts, open_stores
 from engine import administration as a
+from engine import messages as m
 from engine.xmpp.scram import check_password
 
 
@@ -47,6 +48,28 @@ def test_a_demo_is_made(folder):
     assert alias.members == ("bob@localhost", "carol@localhost", "dan@localhost")
     assert knows(folder, "erin@localhost", made.passwords["erin@localhost"])
     assert stat.S_IMODE((folder / "passwords.txt").stat().st_mode) == 0o600
+
+
+def test_a_demo_has_a_history_that_is_written_once(folder):
+    made = demo.prepare(folder, None)
+
+    async def look():
+        async with open_stores(folder / "data") as stores:
+            recent = await stores.histories.conversations(m.ConversationsQuery(owner="alice@localhost"))
+            page = await stores.histories.page(m.HistoryQuery(owner="alice@localhost", limit=100))
+            _, given = await stores.archive.cursor("alice@localhost", "a new client")
+            return recent, page, given, await stores.archive.problems()
+
+    recent, page, given, problems = trio.run(look)
+    assert {one.peer for one in recent.conversations} == {
+        f"{name}@localhost" for name in ("bob", "carol", "dan", "erin", "salesteam")
+    }
+    assert recent.unread_messages == 2  # Dan's last words and Erin's wait for an answer
+    assert given >= page.kept[-1].chat.id  # a new client is not given all that as news
+    assert problems == []
+    demo.prepare(folder, None)
+    assert len(trio.run(look)[1].kept) == len(page.kept)
+    assert made.settings.domains == ("localhost",)
 
 
 def test_a_demo_is_kept_and_put_right(folder):

@@ -36,6 +36,19 @@ export const preferences = {
   },
 };
 
+/** Desktop notifications: wished for on this device, and allowed by the browser. */
+export const notifications = {
+  get areOn(): boolean {
+    return store.get("notify") === "yes" && "Notification" in window && Notification.permission === "granted";
+  },
+  /** Ask for them, or have no more; whether it is as wished now. */
+  async turn(on: boolean): Promise<boolean> {
+    if (on && (!("Notification" in window) || (await Notification.requestPermission()) !== "granted")) return false;
+    store.set("notify", on ? "yes" : null);
+    return true;
+  },
+};
+
 export function applyTheme(): void {
   if (preferences.theme === "auto") delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = preferences.theme;

@@ -162,6 +162,11 @@ export class Model {
   setStatus(status: Status, text: string): void {
     this.options.store.set("status", status);
     this.options.store.set("status-text", text || null);
+    this.showStatus(status, text);
+  }
+
+  /** A status that the person has not chosen, and that the next page does not begin with. */
+  showStatus(status: Status, text = this.statusText): void {
     if (!this.socket.send({ t: "status", status, text })) {
       this.status = status;
       this.statusText = text;

@@ -32,6 +32,8 @@ export const de: Record<Key, string> = {
   "status.theme.light": "Hell",
   "status.theme.dark": "Dunkel",
   "status.window": "Chats im eigenen Fenster öffnen",
+  "status.notify": "Auf dem Bildschirm benachrichtigen",
+  "status.notify.denied": "Der Browser erlaubt dieser Seite keine Benachrichtigungen.",
   "presence.Available": "Verfügbar",
   "presence.Away": "Abwesend",
   "presence.Busy": "Beschäftigt",

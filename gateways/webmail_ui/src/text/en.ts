@@ -29,6 +29,8 @@ export const en = {
   "status.theme.light": "Light",
   "status.theme.dark": "Dark",
   "status.window": "Open chats in their own window",
+  "status.notify": "Notify me on the desktop",
+  "status.notify.denied": "The browser does not allow notifications for this page.",
   "presence.Available": "Available",
   "presence.Away": "Away",
   "presence.Busy": "Busy",

@@ -2,9 +2,10 @@
 
 import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { ChatFrame } from "../model/frames";
+import { Idle } from "../model/idle";
 import { Model } from "../model/model";
 import type { Line } from "../model/socket";
-import { preferences, store } from "../preferences";
+import { notifications, preferences, store } from "../preferences";
 import { t } from "../text/text";
 import "./chat";
 import type { ChatView } from "./chat";
@@ -13,6 +14,9 @@ import "./login";
 import "./navigation";
 import "./preview";
 import "./status-menu";
+
+/** How often it is looked whether the person is still there. */
+const LOOK_MS = 15_000;
 
 type Phase = "starting" | "login" | "chat";
 
@@ -29,6 +33,7 @@ export class App extends LitElement {
   declare chat: string;
   declare target: string;
   private model: Model | null = null;
+  private idle: Idle | null = null;
   /** Of a window that shows one conversation and nothing else. */
   private readonly alone = new URLSearchParams(location.search).get("chat") ?? "";
 
@@ -47,6 +52,10 @@ export class App extends LitElement {
     super.connectedCallback();
     window.addEventListener("online", this.hurry);
     document.addEventListener("visibilitychange", this.hurry);
+    for (const event of ["pointermove", "pointerdown", "keydown", "wheel"]) {
+      document.addEventListener(event, () => this.idle?.touch(), { passive: true });
+    }
+    window.setInterval(() => this.idle?.look(), LOOK_MS);
     this.start();
   }
 
@@ -114,6 +123,12 @@ export class App extends LitElement {
         this.requestUpdate();
       } else if (this.querySelector(".line")?.textContent?.trim() === "" !== model.isUp) this.requestUpdate();
     });
+    this.idle = new Idle({
+      now: Date.now,
+      touched: { get: () => Number(store.get("touched") ?? 0), set: (at) => store.set("touched", String(at)) },
+      status: () => model.status,
+      show: (status) => model.showStatus(status),
+    });
     model.start();
   };
 
@@ -141,8 +156,17 @@ export class App extends LitElement {
     if (document.visibilityState === "visible") this.model?.hurry();
   };
 
-  private arrived(_: ChatFrame): void {
-    this.entitle();
+  /** Somebody wrote and the person does not look: say so on the desktop, if that is wished; the newest of each sender. */
+  private arrived(chat: ChatFrame): void {
+    const model = this.model;
+    if (model === null || model.status === "Busy" || !notifications.areOn || document.hasFocus() || this.alone) return;
+    const person = model.person(chat.from);
+    const shown = new Notification(person.name, { body: chat.body ?? "", tag: chat.from, icon: "/icon.svg" });
+    shown.onclick = () => {
+      window.focus();
+      this.selected = this.chat = chat.from;
+      shown.close();
+    };
   }
 
   private entitle(): void {

@@ -2,7 +2,7 @@
 
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { Status } from "../model/frames";
-import { type Theme, preferences } from "../preferences";
+import { type Theme, notifications, preferences } from "../preferences";
 import { t } from "../text/text";
 import { dot, face } from "./face";
 import { icons } from "./icons";
@@ -12,12 +12,13 @@ const STATUSES: Status[] = ["Available", "Away", "Busy", "Offline"];
 const THEMES: Theme[] = ["auto", "light", "dark"];
 
 export class StatusMenu extends View {
-  static override properties: PropertyDeclarations = { ...View.properties, isOpen: { state: true } };
+  static override properties: PropertyDeclarations = { ...View.properties, isOpen: { state: true }, isDenied: { state: true } };
   declare isOpen: boolean;
+  declare isDenied: boolean;
 
   constructor() {
     super();
-    this.isOpen = false;
+    this.isOpen = this.isDenied = false;
   }
 
   override connectedCallback(): void {
@@ -71,6 +72,8 @@ export class StatusMenu extends View {
       <label class="menu-row menu-check"><input type="checkbox" .checked=${preferences.opensWindows}
         @change=${(event: Event) => (preferences.opensWindows = (event.target as HTMLInputElement).checked)} />
         <span>${t("status.window")}</span></label>
+      <label class="menu-row menu-check"><input type="checkbox" .checked=${notifications.areOn} @change=${this.notify} />
+        <span>${t("status.notify")}${this.isDenied ? html`<small role="status">${t("status.notify.denied")}</small>` : nothing}</span></label>
       <button class="menu-item menu-last" @click=${() => this.tell("sign-out", null)}>${t("status.signout")}</button>
     </div>`;
   }
@@ -113,6 +116,12 @@ export class StatusMenu extends View {
 
   private readonly reword = (event: Event): void => {
     this.model.setStatus(this.model.status, (event.target as HTMLInputElement).value.trim());
+  };
+
+  private readonly notify = async (event: Event): Promise<void> => {
+    const box = event.target as HTMLInputElement;
+    this.isDenied = !(await notifications.turn(box.checked));
+    if (this.isDenied) box.checked = false;
   };
 
   private paint(theme: Theme): void {
