@@ -13,6 +13,8 @@ What you find in this package, all of it plain functions over values, without tr
 `messages`         the vocabulary of every mailbox: commands are imperative, events past tense
 `presence`         the four statuses, how devices merge, what Offline in webmail means
 `delivery`         who gets a message: the table of RFC 6121, section 8
+`catch_up`         what a session missed, and how it gets it once; `clients`: what stays of a client between two logins
+`outbox` `intake`  what is under way to a client and from it, numbered and acknowledged
 `contacts`         the domain as a contact list; roster versions; a user's own additions
 `alias`            whom an alias reaches, and which may not be made
 `blocking`         whom a member shuts out, and what that stops
@@ -29,6 +31,7 @@ What you find in this package, all of it plain functions over values, without tr
 `actors.directory`; for an alias it asks the `actors.alias` who is online; and it hands the chat to the `actors.archiver`, which
 commits it for both parties and only then tells it to the user of each recipient. `delivery.choose` picks the sessions, each
 session gives it to its wire, and the connection writes it at the end of the turn, together with whatever else came in. A
+session that can be resumed after a kill first has the archiver keep which number the chat has in its stream. A
 question to the history takes the same way to the archiver and so sees what was sent before it; an `actors.librarian` answers.
 
 **One presence.** A session tells its user, the user its `actors.domain`. The domain collects changes for at most 50 ms and
