@@ -97,6 +97,7 @@ class WebmailSession:
         self._deadlines = deadlines
         self._on_end = on_end
         self._tabs: dict[int, Tab] = {}
+        self._welcomed: dict[int, Tab] = {}  # those that are told of events: what they missed is told before
         self._numbers = 0  # of tabs so far
         self._events: deque[tuple[int, bytes]] = deque()
         self._kept_bytes = 0
@@ -118,11 +119,13 @@ class WebmailSession:
         self._tabs[self._numbers] = tab
         if len(self._tabs) > TABS:
             oldest = next(iter(self._tabs))
+            self._welcomed.pop(oldest, None)
             self._tabs.pop(oldest).end(AGAIN)
         return self._numbers
 
     def detach(self, number: int) -> None:
         """A tab is gone."""
+        self._welcomed.pop(number, None)
         if self._tabs.pop(number, None) is not None and not self._tabs and not self.is_over:
             self._grace = self._deadlines.add(GRACE_SECONDS, self.end)
 
@@ -135,6 +138,7 @@ class WebmailSession:
             is_told = not self._has_begun and self._begin(hello)
             missed = self._missed(hello)
             self._welcome(tab, is_fresh=missed is None)
+            self._welcomed[number] = tab
             if missed is None:
                 self._tell_all(reading.snapshot_questions(self.jid, number, has_presences=is_told))
             for n, body in missed or ():
@@ -235,9 +239,9 @@ class WebmailSession:
         self._kept_bytes += len(body)
         while len(self._events) > KEPT_EVENTS or (self._kept_bytes > KEPT_BYTES and self._events):
             self._kept_bytes -= len(self._events.popleft()[1])
-        if self._tabs:
+        if self._welcomed:
             text = f.numbered(self._last, body)
-            for tab in tuple(self._tabs.values()):
+            for tab in tuple(self._welcomed.values()):
                 tab.send(text)
 
     def _tell_all(self, commands: Collection[msgspec.Struct]) -> None:
@@ -260,7 +264,7 @@ class WebmailSession:
             return
         self.is_over = True
         self._cancel_grace()
-        tabs, self._tabs = self._tabs, {}
+        tabs, self._tabs, self._welcomed = self._tabs, {}, {}
         for tab in tabs.values():
             tab.end(reason)
         self._on_end()

@@ -98,7 +98,7 @@ def test_a_working_day(office):
             expect(alice.page.get_by_role("tabpanel")).to_contain_text(words)
         alice.page.get_by_role("tab", name="Chat").click()
         alice.is_accessible()
-        alice.button("Open Today").click()
+        alice.button("Open").click()
         alice.hears("Yes, he did")
         alice.is_accessible()
 
@@ -169,14 +169,22 @@ def test_reload_windows_and_a_server_that_restarts(office):
 
 
 def test_nothing_that_somebody_says_is_more_than_text(office):
+    for number, text in enumerate(HOSTILE[:4]):
+        office.server.command("user", "add", f"evil{number}@localhost", "--name", text, "--title", text)
+    office.server.command("alias", "add", "evils@localhost", "alice@localhost", "--name", HOSTILE[0])
     alice, bob = office.desk("alice").is_in(), office.desk("bob").is_in()
-    bob.sets_status("Busy")
+    bob.page.on("dialog", lambda _: bob.complaints.append("a dialog"))
+    for text in HOSTILE[:4]:
+        expect(bob.page.get_by_text(text, exact=True).first).to_be_visible()
+    with Person(office.server, "carol") as carol:
+        for text in HOSTILE:
+            carol.is_present("away", text)
+            expect(bob.contact("Carol Chen, Away").locator("small")).to_have_text(text)
     alice.opens("Bob Berger")
     bob.opens("Alice Arden")
     for text in HOSTILE:
         alice.says(text)
         expect(bob.hears(text).locator("p")).to_have_text(text)
-    bob.page.on("dialog", lambda _: bob.complaints.append("a dialog"))
     link = bob.log.get_by_role("link")
     expect(link).to_have_count(1)
     expect(link).to_have_attribute("href", "https://example.com/")

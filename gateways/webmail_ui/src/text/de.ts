@@ -78,7 +78,6 @@ export const de: Record<Key, string> = {
   "preview.chat.none": "Sie haben noch nicht miteinander gesprochen.",
   "preview.nobody": "Wählen Sie einen Kontakt, um zu sehen, worüber Sie gesprochen haben.",
   "preview.open": "Öffnen",
-  "preview.open.day": "{day} öffnen",
   "preview.count.one": "1 Nachricht",
   "preview.count": "{count} Nachrichten",
   "chat.label": "Chat mit {name}",

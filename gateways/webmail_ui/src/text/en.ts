@@ -75,7 +75,6 @@ export const en = {
   "preview.chat.none": "You have not talked yet.",
   "preview.nobody": "Choose a contact to see what you talked about.",
   "preview.open": "Open",
-  "preview.open.day": "Open {day}",
   "preview.count.one": "1 message",
   "preview.count": "{count} messages",
   "chat.label": "Chat with {name}",

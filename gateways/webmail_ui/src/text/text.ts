@@ -21,6 +21,7 @@ const locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? la
 const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
 const sameYear = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
 const otherYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
+const narrow = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
 const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
@@ -43,6 +44,12 @@ export function dayText(at: number, now = Date.now()): string {
   if (day === dayOf(now)) return t("chat.today");
   if (day === dayOf(now - 86_400_000)) return t("chat.yesterday");
   return new Date(at).getFullYear() === new Date(now).getFullYear() ? sameYear.format(at) : otherYear.format(at);
+}
+
+/** A day where there is little room. */
+export function shortDayText(at: number, now = Date.now()): string {
+  const isLong = ![dayOf(now), dayOf(now - 86_400_000)].includes(dayOf(at));
+  return isLong && new Date(at).getFullYear() === new Date(now).getFullYear() ? narrow.format(at) : dayText(at, now);
 }
 
 /** As short as a list needs it: the time today, the day before. */

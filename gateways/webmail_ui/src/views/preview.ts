@@ -2,7 +2,7 @@
 
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import type { Message } from "../model/conversation";
-import { dayOf, dayText, t, timeText } from "../text/text";
+import { dayOf, shortDayText, t, timeText } from "../text/text";
 import { View } from "./view";
 
 const TABS = ["chat", "messages", "appointments", "attachments"] as const;
@@ -62,11 +62,11 @@ export class Preview extends View {
 
   private day(messages: Message[]): TemplateResult {
     const first = messages[0] as Message;
-    const day = dayText(first.at);
+    const day = `day-${dayOf(first.at)}`;
     const count = messages.length === 1 ? t("preview.count.one") : t("preview.count", { count: messages.length });
     return html`<li class="day">
-      <div class="day-head"><strong>${day}</strong><small>${count}</small>
-        <button class="small-button" aria-label=${t("preview.open.day", { day })}
+      <div class="day-head"><strong id=${day}>${shortDayText(first.at)}</strong><small>${count}</small>
+        <button class="small-button" aria-describedby=${day}
           @click=${() => this.tell("open-message", { peer: this.address, id: first.id })}>${t("preview.open")}</button></div>
       ${messages.slice(0, LINES).map(
         (message) => html`<p class="snippet"><time>${timeText(message.at)}</time>
