@@ -3,6 +3,7 @@
 =============  ==================================================================
 `frames`       what is said on the socket, both ways, with a version
 `reading`      a browser's frame -> commands for its session
+`description`  the page about all frames, docs/webmail-protocol.md
 `writing`      an event of the session -> a frame, rendered once for all
 =============  ==================================================================
 """

@@ -1,0 +1,1 @@
+"""The webmail's side of the engine."""
