@@ -54,7 +54,7 @@ def chat_frame(chat: m.Chat) -> f.Chat | f.Displayed | f.Typing | None:
     if chat.displayed or (not chat.body and "chat-markers" in chat.payload):
         return _displayed(chat)
     ids = {"replaces": "", "retracts": "", "reply": ""}
-    if not chat.body or chat.payload.count("<") > _PLAIN_TAGS:
+    if any(namespace in chat.payload for namespace in _LINKING):  # else there is nothing to parse for
         for child in children(chat.payload):
             for key, names in _LINKS:
                 if (child.name, child.namespace) in names:
@@ -74,8 +74,7 @@ def chat_frame(chat: m.Chat) -> f.Chat | f.Displayed | f.Typing | None:
 
 
 _LINKS: Final = (("replaces", _CORRECTIONS), ("retracts", _RETRACTIONS), ("reply", _REPLIES))
-_PLAIN_TAGS: Final = 2
-"""Tags of a payload that is a body and nothing else."""
+_LINKING: Final = sorted({namespace for _, names in _LINKS for _, namespace in names})
 
 
 def _displayed(chat: m.Chat) -> f.Displayed | None:
