@@ -65,6 +65,11 @@ class Outlet:
         self._renumbered_up_to: int | None = None  # until it is on disk, what is given waits
 
     @property
+    def is_attached(self) -> bool:
+        """What is given now reaches the client, or stays in the outbox until it has."""
+        return self.wire is not None and (self.outbox is None or self.wire.is_open)
+
+    @property
     def is_whole(self) -> bool:
         """Everything that the client has not got is here or in the archive."""
         return not self._has_lost and (self.outbox is None or self.outbox.is_whole)
@@ -76,7 +81,7 @@ class Outlet:
 
     def give(self, event: Any, archive_id: int = 0) -> bool:
         """Tell the client, now or later; `archive_id`: of a chat. False: this very event cannot be told."""
-        if self.wire is None or (not self.is_active and type(event) is m.PresenceSeen):
+        if self.wire is None or not self.is_attached or (not self.is_active and type(event) is m.PresenceSeen):
             self._wait(event)
             return True
         try:

@@ -258,6 +258,7 @@ class Session(SessionBase):
         self._coming_back = None
         for timer in self._ends:
             timer.cancel()
+        tally.close()  # what is being written just now has the numbers of before
         self._outlet.attach(back.wire)
         self._outlet.tell(m.SessionResumed(self.jid, self._token, tally.intake.handled % WRAP))
         try:

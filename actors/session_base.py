@@ -208,7 +208,7 @@ class SessionBase(TrioActor):
 
     def _give_chat(self, event: m.DeliverChat | m.DeliverCopy) -> None:
         chat = event.chat
-        if self._outlet.wire is None or (chat.is_typing and not self._outlet.is_active):
+        if not self._outlet.is_attached or (chat.is_typing and not self._outlet.is_active):
             return  # what is archived is fetched when the client is back
         if self._missed.catch_up.take(event):
             self.give(event, chat.id)

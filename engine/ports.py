@@ -395,6 +395,10 @@ class Burst(msgspec.Struct, frozen=True):
 class Wire(Protocol):
     """A client's end, attached to a session. Calls come from the session's handler, never from another thread."""
 
+    @property
+    def is_open(self) -> bool:
+        """Somebody is there to be told; if not, the session hears of it in a moment (`Disconnect`)."""
+
     def deliver(self, event: msgspec.Struct) -> None:
         """Render the event and have it written at the end of this turn."""
 

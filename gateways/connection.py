@@ -190,6 +190,11 @@ class Connection:
 
     # -- what the session says (Wire) ----------------------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        """Somebody is there to be told."""
+        return self._client is not None
+
     def deliver(self, event: msgspec.Struct) -> None:
         """Render the event and have it written at the end of this turn."""
         answer = self._answers.get(type(event))

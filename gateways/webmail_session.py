@@ -165,6 +165,11 @@ class WebmailSession:
 
     # -- for the session actor: its wire -------------------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        """A browser session takes what it is told whether a tab is there or not."""
+        return True
+
     def deliver(self, event: msgspec.Struct) -> None:
         """Tell all tabs of an event, or the one that asked."""
         handle = self._handlers.get(type(event))

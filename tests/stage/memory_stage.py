@@ -108,6 +108,10 @@ class MemoryLine:
 
     # -- the session's wire --------------------------------------------------------------------------------------------
 
+    @property
+    def is_open(self) -> bool:
+        return not self._is_closed
+
     def deliver(self, event: msgspec.Struct) -> None:
         if isinstance(event, m.SessionOpened):
             self.opened.set()
@@ -152,6 +156,10 @@ class MemoryWire:
 
     def __init__(self, line: MemoryLine) -> None:
         self._line = line
+
+    @property
+    def is_open(self) -> bool:
+        return self._line.is_open
 
     def deliver(self, event: msgspec.Struct) -> None:
         self._line.deliver(event)
