@@ -15,7 +15,7 @@ import slixmpp
 from tests.interop.server import Server, password_of
 
 PATIENCE_SECONDS = 15.0
-PLUGINS = ("xep_0030", "xep_0033", "xep_0054", "xep_0055", "xep_0092", "xep_0199", "xep_0203", "xep_0280")
+PLUGINS = ("xep_0030", "xep_0033", "xep_0054", "xep_0055", "xep_0092", "xep_0199", "xep_0203", "xep_0280", "xep_0313")
 
 
 class Heard(NamedTuple):
@@ -217,6 +217,17 @@ class Person:
         """The copy of the message with this text, once it is there."""
         self._wait(lambda: any(copy.body == body for copy in self.copies), f"a copy of {body!r}")
         return next(copy for copy in self.copies if copy.body == body)
+
+    def reads_history(self, with_jid: str | None = None, *, page: int = 10, is_backwards: bool = False) -> list[str]:
+        """The bodies of the own history (with somebody), page by page, oldest first or newest first."""
+
+        async def read() -> list[str]:
+            messages = self.client.plugin["xep_0313"].iterate(
+                with_jid=with_jid, reverse=is_backwards, rsm={"max": page}
+            )
+            return [message["mam_result"]["forwarded"]["stanza"]["body"] async for message in messages]
+
+        return self.do(read)
 
     def sees(self, address: str, show: str) -> None:
         """Wait until somebody (bare JID: any of its resources) is seen so; `unavailable`: not at all."""

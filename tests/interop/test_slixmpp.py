@@ -3,7 +3,7 @@
 import pytest
 from slixmpp import JID
 
-from tests.interop.person import Person
+from tests.interop.person import Person, talk
 
 TEAM = "salesteam@localhost"
 pytestmark = pytest.mark.timeout(60)
@@ -150,3 +150,20 @@ def test_a_contact_has_a_card(server):
         assert team["FN"] == "Sales team"
         description = team.xml.findtext("{vcard-temp}DESC")
         assert description.splitlines() == ["Members:", "bob@localhost", "carol@localhost", "dan@localhost"]
+
+
+def test_a_history_is_read_page_by_page_both_ways(server):
+    with Person(server, "alice") as alice, Person(server, "bob") as bob:
+        talk(alice, bob, range(12))
+        alice.says(TEAM, "all of you")
+        everything = alice.reads_history()
+        assert everything[-1] == "all of you"
+        assert len(everything) == 25
+        with_bob = everything[:-1]
+        assert alice.reads_history(bob.address) == bob.reads_history(alice.address, page=7)[:24] == with_bob
+        assert alice.reads_history(is_backwards=True) == everything[::-1]
+        assert alice.reads_history(TEAM, page=1) == ["all of you"]
+        fields = alice.do(alice.client.plugin["xep_0313"].get_fields)
+        assert {"with", "start", "end", "before-id", "after-id", "ids"} < set(fields.get_fields())
+        metadata = alice.do(alice.client.plugin["xep_0313"].get_archive_metadata)["mam_metadata"]
+        assert metadata["start"]["id"] < metadata["end"]["id"]
