@@ -131,7 +131,7 @@ class MemoryLine:
                 self.write(burst)
 
     def render(self, event: msgspec.Struct) -> Burst | None:
-        return self._client.render(event)
+        return None if self._is_closed else self._client.render(event)  # as a connection that has lost its client
 
     def write(self, burst: Burst) -> None:
         self._hear(burst.data)
