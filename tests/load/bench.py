@@ -203,13 +203,15 @@ class Bench:
         """About the same, and cheap to ask for."""
         return 0 if self._tree is None else self._tree.resident_bytes()
 
-    def settle(self, seconds: float = QUIET_SECONDS) -> None:
-        """Wait until the server is quiet, but not longer than that."""
-        end = time.perf_counter() + seconds
+    def settle(self, seconds: float = QUIET_SECONDS, slices: int = 1) -> None:
+        """Wait until the server is quiet, for so many slices of time on end; but not longer than that."""
+        end, quiet = time.perf_counter() + seconds, 0
         while time.perf_counter() < end:
             before, began = self.cpu(), time.perf_counter()
             self.loop.run_for(QUIET_SLICE_SECONDS)
-            if self.cpu() - before < QUIET_SHARE * (time.perf_counter() - began):
+            is_quiet = self.cpu() - before < QUIET_SHARE * (time.perf_counter() - began)
+            quiet = quiet + 1 if is_quiet else 0
+            if quiet >= slices:
                 return
 
     def failures(self) -> list[str]:
