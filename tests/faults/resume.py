@@ -274,6 +274,8 @@ async def play(rounds: int, seed: int, show: Callable[[str], None]) -> tuple[Cou
                     if company.faults:
                         show(server.log.read_text()[-4000:])
                         break
+                for device in company.devices:
+                    await device.line.close()
                 nursery.cancel_scope.cancel()
             company.faults += [f"log: {line}" for line in server.errors]
             if (opinion := integrity(server.data / "archive.sqlite")) != "ok":
