@@ -47,7 +47,7 @@ def index():
 
 
 @pytest.fixture
-def archive(autojump_clock):
+def archive():
     return MemoryArchive(lambda: 1_700_000_000 + trio.current_time())
 
 
@@ -74,7 +74,7 @@ async def found(index, text):
     return len((await index.find(HistoryQuery(owner=B, text=text, limit=10_000)))[0])
 
 
-async def test_what_is_said_is_found_within_half_a_second(start, index):
+async def test_what_is_said_is_found_within_half_a_second(start, index, autojump_clock):
     say = await start()
     for number in range(20):
         say(f"number {number}")
@@ -83,7 +83,7 @@ async def test_what_is_said_is_found_within_half_a_second(start, index):
     assert index.pages == [1] * 20
 
 
-async def test_what_comes_together_is_fetched_together(start, index):
+async def test_what_comes_together_is_fetched_together(start, index, autojump_clock):
     say = await start()
     for number in range(50):
         say(f"number {number}")
@@ -93,7 +93,7 @@ async def test_what_comes_together_is_fetched_together(start, index):
     assert len(index.pages) <= 4
 
 
-async def test_what_is_new_goes_to_disk_once_in_a_while(start, index):
+async def test_what_is_new_goes_to_disk_once_in_a_while(start, index, autojump_clock):
     say = await start()
     for number in range(int(KEEP_SECONDS)):
         say(f"number {number}")
@@ -102,7 +102,7 @@ async def test_what_is_new_goes_to_disk_once_in_a_while(start, index):
     assert index.kept == [await index.newest()]
 
 
-async def test_an_index_that_is_behind_catches_up(start, archive, index):
+async def test_an_index_that_is_behind_catches_up(start, archive, index, autojump_clock):
     await archive.commit([says(A, B, f"number {n}") for n in range(3 * PAGE + 10)])
     await start()
     await trio.sleep(0.5)
@@ -110,7 +110,7 @@ async def test_an_index_that_is_behind_catches_up(start, archive, index):
     assert index.pages == [PAGE, PAGE, PAGE, 10]
 
 
-async def test_a_disk_that_fails_loses_nothing(start, index, caplog):
+async def test_a_disk_that_fails_loses_nothing(start, index, caplog, autojump_clock):
     say = await start()
     say("number one")
     await trio.sleep(0.5)
@@ -125,7 +125,7 @@ async def test_a_disk_that_fails_loses_nothing(start, index, caplog):
     assert index.kept[-1] == await index.newest()
 
 
-async def test_an_archive_that_cannot_be_read_is_read_later(start, archive, index):
+async def test_an_archive_that_cannot_be_read_is_read_later(start, archive, index, autojump_clock):
     say = await start()
     await trio.sleep(1)
     say("number one")
@@ -138,7 +138,7 @@ async def test_an_archive_that_cannot_be_read_is_read_later(start, archive, inde
     assert await found(index, "number") == 1
 
 
-async def test_a_message_that_the_index_cannot_bear_is_passed_over(start, index, caplog):
+async def test_a_message_that_the_index_cannot_bear_is_passed_over(start, index, caplog, autojump_clock):
     index.poison = "poison"
     say = await start()
     say("number one", "number of poison", "number three")
@@ -150,7 +150,7 @@ async def test_a_message_that_the_index_cannot_bear_is_passed_over(start, index,
     assert "poison" not in caplog.text.replace("ValueError", "")
 
 
-async def test_an_index_that_is_deleted_is_filled_again(start, index):
+async def test_an_index_that_is_deleted_is_filled_again(start, index, autojump_clock):
     say = await start()
     say(*(f"number {number}" for number in range(10)))
     await trio.sleep(1)

@@ -19,6 +19,7 @@ from tests.scale.members import DOMAIN, PASSWORD, address, write_csv
 OTHERS = "others.example"
 NEWCOMER, GROUP = f"newcomer@{DOMAIN}", f"group@{DOMAIN}"
 OTHER_PASSWORD = "battery staple"
+LIFE_SECONDS = 20.0
 FEW = 50
 """Users that are imported into the domain of someone who is logged in."""
 
@@ -41,18 +42,25 @@ class Tour:
 
     async def take(self) -> None:
         """One command after the other."""
-        if self._nursery is not None:
-            self._watcher = await Client.enter(self._nursery, self.server, f"{address(0)}/watch", PASSWORD)
-            await self._watcher.fetches_roster()
-            await self._watcher.is_present()
+        if self._nursery is None:
+            await self._take()
+            return
+        self._watcher = await Client.enter(self._nursery, self.server, f"{address(0)}/watch", PASSWORD)
+        await self._watcher.fetches_roster()
+        await self._watcher.is_present()
+        async with trio.open_nursery() as beside:
+            beside.start_soon(_show_life, self._watcher)
+            await self._take()
+            beside.cancel_scope.cancel()
+        await self._watcher.leaves()
+
+    async def _take(self) -> None:
         await self.domains()
         await self.imports()
         await self.one_user()
         await self.one_alias()
         await self.care()
         await self.wrong_usage()
-        if self._watcher is not None:
-            await self._watcher.leaves()
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -177,6 +185,13 @@ class Tour:
             return False
         await client.leaves()
         return True
+
+
+async def _show_life(client: Client) -> None:
+    """What clients do that have nothing to say for long: an import takes minutes on a busy machine."""
+    while True:
+        await client.sends(" ")
+        await trio.sleep(LIFE_SECONDS)
 
 
 ALONE = {"check", "verify", "reindex", "status"}
