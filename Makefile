@@ -59,6 +59,7 @@ scale: .venv/ready
 search: .venv/ready
 	$(BIN)/python -m tests.search.oracle
 	$(BIN)/python -m tests.search.speed
+	$(BIN)/python -m tests.search.neighbours
 
 # What each unit of work costs, on a server that is started for it: docs/load.md.
 load: .venv/ready

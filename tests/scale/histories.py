@@ -196,9 +196,9 @@ async def time_messages(sender: Client, recipient: Client, times: int, name: str
 
 
 @asynccontextmanager
-async def reading(server: Server):
-    """The one with the million reads all of it, meanwhile."""
-    command = [sys.executable, "-m", "tests.scale.reader", str(server.ports["xmpps"]), str(server.config.parent), OWNER]
+async def reading(server: Server, reader: str = "tests.scale.reader"):
+    """The one with the million reads all of it, meanwhile; or whatever the program does that is named."""
+    command = [sys.executable, "-m", reader, str(server.ports["xmpps"]), str(server.config.parent), OWNER]
     process = await trio.lowlevel.open_process(command, cwd=ROOT, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

@@ -1,0 +1,10 @@
+"""Somebody who searches all the time, in short; the long form, with a million messages, is ``make search``."""
+
+from tests.scale.histories import BAR_ADDED_MS
+from tests.search.neighbours import measure
+
+
+async def test_nobody_waits_for_somebody_who_searches():
+    """In the middle of what was measured: the ends belong to whatever else the machine does."""
+    figures = await measure(20_000, 60)
+    assert figures.busy.at(0.5) - figures.quiet.at(0.5) < BAR_ADDED_MS, "\n".join(figures.lines())
