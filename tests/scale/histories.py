@@ -185,6 +185,7 @@ async def time_rendering(file: Path, times: int) -> Times:
 async def time_messages(sender: Client, recipient: Client, times: int, name: str) -> list[float]:
     """From the sending of one message to its arrival, with a pause before the next."""
     found = []
+    await recipient.asks("<ping xmlns='urn:xmpp:ping'/>")  # who only listens is taken for dead some time
     for number in range(times):
         body = f"{name} {number}"
         began = time.perf_counter()

@@ -1,12 +1,14 @@
 """What somebody who searches all the time costs others: ``python -m tests.search.neighbours``, or ``make search``.
 
 One member has a history of a million messages and searches it without a pause (`tests.search.searcher`). Timed is the way of
-somebody else's messages from one client to another, in turn while nobody searches and while he does.
+somebody else's messages from one client to another, in turn while nobody searches, while he does, and while the index is made
+again (``rookery reindex``).
 """
 
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
@@ -22,25 +24,33 @@ from tests.scale.members import DOMAIN, address, write_csv
 ROUNDS = 4
 """Stretches without and with the searcher, in turn."""
 
+START_SECONDS = 0.5
+"""Until the command has begun."""
+
 
 class Figures(msgspec.Struct):
-    """The ways of messages, while nobody searches and while one does."""
+    """The ways of messages, while nobody searches, while one does, and while the index is made again."""
 
     messages: int
     quiet: Times
     busy: Times
+    again: Times
 
-    @property
-    def added_ms(self) -> float:
-        """At the 99th percentile."""
-        return self.busy.at(0.99) - self.quiet.at(0.99)
+    def added_ms(self, share: float) -> float:
+        """What the worse of the two adds, at this percentile."""
+        return max(self.busy.at(share), self.again.at(share)) - self.quiet.at(share)
 
     def lines(self) -> Iterable[str]:
         """To be printed."""
         yield f"milliseconds, a history of {self.messages} messages"
-        yield from map(str, (self.quiet, self.busy))
-        verdict = "ok" if self.added_ms < BAR_ADDED_MS else "MISSED"
-        yield f"added by a searcher, p99 ms {self.added_ms:.2f} < {BAR_ADDED_MS:.0f}: {verdict}"
+        yield from map(str, (self.quiet, self.busy, self.again))
+        verdict = "ok" if self.is_good else "MISSED"
+        yield f"added at most, p99 ms {self.added_ms(0.99):.2f} < {BAR_ADDED_MS:.0f}: {verdict}"
+
+    @property
+    def is_good(self) -> bool:
+        """The bar is kept."""
+        return self.added_ms(0.99) < BAR_ADDED_MS
 
 
 async def measure(messages: int, times: int) -> Figures:
@@ -62,12 +72,31 @@ async def measure(messages: int, times: int) -> Figures:
 
 async def _time(server: Server, bob: Client, carol: Client, messages: int, times: int) -> Figures:
     quiet, busy = Times("a message, nobody searches", []), Times("a message, one searches all the time", [])
+    again = Times("a message, the index is made again", [])
     await time_messages(bob, carol, 20, "warm up")
+    carol.heard.clear()  # what waited for her; it would be looked through for each message
     for number in range(ROUNDS):
         quiet.times += await time_messages(bob, carol, times, f"quiet {number}")
         async with reading(server, "tests.search.searcher"):
             busy.times += await time_messages(bob, carol, times, f"busy {number}")
-    return Figures(messages, quiet, busy)
+        async with _reindexing(server):
+            again.times += await time_messages(bob, carol, times, f"again {number}")
+    return Figures(messages, quiet, busy, again)
+
+
+@asynccontextmanager
+async def _reindexing(server: Server) -> AsyncIterator[None]:
+    """Again and again, meanwhile."""
+    async with trio.open_nursery() as nursery:
+
+        async def reindex() -> None:
+            while True:
+                await server.does("reindex")
+
+        nursery.start_soon(reindex)
+        await trio.sleep(START_SECONDS)
+        yield
+        nursery.cancel_scope.cancel()
 
 
 @click.command()
@@ -78,7 +107,7 @@ def main(messages: int, times: int) -> None:
     figures = trio.run(measure, messages, times)
     for line in figures.lines():
         click.echo(line)
-    sys.exit(0 if figures.added_ms < BAR_ADDED_MS else 1)
+    sys.exit(0 if figures.is_good else 1)
 
 
 if __name__ == "__main__":
