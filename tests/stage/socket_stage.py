@@ -80,15 +80,17 @@ class SocketLine:
                     return
 
     async def listen(self, player: Player) -> None:
-        """Let the player hear everything from now on."""
+        """Let the player hear everything from now on, until one side ends it; then the line is closed."""
         try:
             while data := await self.stream.receive_some():
                 text, end, _ = data.partition(b"</stream:stream>")
                 player.hear(text)
                 if end:
-                    await self.close()
+                    break
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
+        finally:
+            await self.close()
         if player.line is self:
             player.hear_end()
 
