@@ -22,12 +22,14 @@ CHAT_COLUMNS: Final = (
 )
 """For `chat_of`."""
 
-WITH_CHATS: Final = """
-    CROSS JOIN message ON message.id = entry.id
+WITH_ADDRESSES: Final = """
     CROSS JOIN address AS sender ON sender.id = message.sender
     CROSS JOIN address AS target ON target.id = message.target
     LEFT JOIN address AS via ON via.id = message.via
 """
+"""Behind ``FROM message``."""
+
+WITH_CHATS: Final = f"CROSS JOIN message ON message.id = entry.id {WITH_ADDRESSES}"
 """Behind ``FROM entry``. CROSS keeps SQLite from beginning with anything but the entries, whatever it knows of their number."""
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.messages import Chat, SessionState, parse_id
-from index.chat_rows import CHAT_COLUMNS, chat_of
+from index.chat_rows import CHAT_COLUMNS, WITH_ADDRESSES, chat_of
 from index.onlooker import Onlooker
 
 TRACES: Final = 100
@@ -122,11 +122,7 @@ _BY_ID: Final = "SELECT id FROM message WHERE id = :id"
 _BY_NAME: Final = f""" SELECT id FROM message WHERE id > :after AND id <= :last AND (origin_id = :name OR stanza_id = :name)
 AND :name <> '' ORDER BY id LIMIT {TRACES + 1:d} """  # noqa: S608
 _MESSAGE: Final = f"""
-    SELECT {CHAT_COLUMNS} FROM message
-    CROSS JOIN address AS sender ON sender.id = message.sender
-    CROSS JOIN address AS target ON target.id = message.target
-    LEFT JOIN address AS via ON via.id = message.via
-    WHERE message.id = :id
+    SELECT {CHAT_COLUMNS} FROM message {WITH_ADDRESSES} WHERE message.id = :id
 """  # noqa: S608
 _SIDES: Final = """
     SELECT owner, jid, role FROM entry CROSS JOIN address ON address.id = owner WHERE entry.id = :id ORDER BY role, jid

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.messages import Chat
-from index.chat_rows import CHAT_COLUMNS, chat_of
+from index.chat_rows import CHAT_COLUMNS, WITH_ADDRESSES, WITH_CHATS, chat_of
 from index.ledger import Role
 from index.onlooker import Onlooker
 
@@ -84,14 +84,9 @@ def _scan(onlooker: Onlooker, values: dict[str, Any], after: int) -> Iterator[An
 
 
 _NUMBERS: Final = "SELECT jid, id FROM address WHERE jid IN (:owner, :peer)"
-_WITH_NAMES: Final = """
-    CROSS JOIN address AS sender ON sender.id = message.sender
-    CROSS JOIN address AS target ON target.id = message.target
-    LEFT JOIN address AS via ON via.id = message.via
-"""
 _OF_MEMBER: Final = f"""
     SELECT peer.jid, role, {CHAT_COLUMNS}
-    FROM entry CROSS JOIN message ON message.id = entry.id CROSS JOIN address AS peer ON peer.id = entry.peer {_WITH_NAMES}
+    FROM entry CROSS JOIN address AS peer ON peer.id = entry.peer {WITH_CHATS}
     WHERE entry.owner = :owner AND entry.id > :after AND entry.id <= :end
     ORDER BY entry.id LIMIT {PAGE_MESSAGES:d}
 """  # noqa: S608
@@ -100,7 +95,7 @@ _OF_CONVERSATION: Final = _OF_MEMBER.replace(
 )
 _OF_ALIAS: Final = f"""
     SELECT sender.jid, 0, {CHAT_COLUMNS}
-    FROM message {_WITH_NAMES}
+    FROM message {WITH_ADDRESSES}
     WHERE message.via = :owner AND (:peer IS NULL OR message.sender = :peer) AND message.id > :after AND message.id <= :last
     ORDER BY message.id LIMIT {PAGE_MESSAGES:d}
 """  # noqa: S608

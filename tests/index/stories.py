@@ -28,6 +28,23 @@ def says_to_alias(sender: str, alias: str, recipients: str, absent: str = "", **
     return Draft(message, tuple(recipients.split()), tuple(absent.split()))
 
 
+def ten_messages() -> list[Draft]:
+    """Between a, b, c and d, who are also a team; the bodies are their numbers."""
+    a, b, c, d, team = "a@x.org", "b@x.org", "c@x.org", "d@x.org", "team@x.org"
+    return [
+        says(f"{a}/desk", b, "0", origin="o"),
+        says(b, f"{a}/desk", "1"),
+        says(a, c, "2"),
+        says(c, b, "3"),
+        says_to_alias(a, team, f"{b} {c}", d, body="4"),
+        says_to_alias(d, team, f"{a} {b}", body="5"),
+        says(a, a, "6"),
+        says(b, a, "7"),
+        says(c, a, "8"),
+        says(a, b, "9"),
+    ]
+
+
 def chat(sender: str, to: str, body: str = "hello", origin: str = "", **fields) -> Chat:
     text = f"<body>{body}</body>"
     jids = {"sender": Jid.parse(sender), "to": Jid.parse(to)}

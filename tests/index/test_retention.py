@@ -16,7 +16,7 @@ from index import retention
 from index.archive import SqliteArchive
 from index.ledger import Entry, Role
 from index.memory import MemoryArchive
-from tests.index.stories import NOON, says, says_to_alias
+from tests.index.stories import NOON, says, says_to_alias, ten_messages
 
 A, B, C, D, TEAM = "a@x.org", "b@x.org", "c@x.org", "d@x.org", "team@x.org"
 NOON_ID = int(NOON * 1_000_000)
@@ -26,20 +26,7 @@ SECOND = 1_000_000
 async def fill(archive, clock):
     """A message a second, from 0 to 9."""
     ids = []
-    for n, draft in enumerate(
-        [
-            says(A, B, "0", origin="o"),
-            says(B, A, "1"),
-            says(A, C, "2"),
-            says(C, B, "3"),
-            says_to_alias(A, TEAM, f"{B} {C}", D, body="4"),
-            says_to_alias(D, TEAM, f"{A} {B}", body="5"),
-            says(A, A, "6"),
-            says(B, A, "7"),
-            says(C, A, "8"),
-            says(A, B, "9"),
-        ]
-    ):
+    for n, draft in enumerate(ten_messages()):
         clock.now = NOON + n
         (stored,) = await archive.commit([draft])
         ids.append(stored.id)

@@ -12,7 +12,7 @@ from index.archive import SqliteArchive
 from index.migrations import DatabaseRefused
 from index.onlooker import Onlooker
 from index.transcripts import Excerpt, read
-from tests.index.stories import NOON, says, says_to_alias
+from tests.index.stories import NOON, says, ten_messages
 
 A, B, C, D, TEAM = "a@x.org", "b@x.org", "c@x.org", "d@x.org", "team@x.org"
 NOON_ID = int(NOON * 1_000_000)
@@ -36,20 +36,7 @@ def bodies(path, owner, **conditions):
 
 async def fill(archive, clock):
     """A message a second, from 0 to 9."""
-    for n, draft in enumerate(
-        [
-            says(f"{A}/desk", B, "0"),
-            says(B, f"{A}/desk", "1"),
-            says(A, C, "2"),
-            says(C, B, "3"),
-            says_to_alias(A, TEAM, f"{B} {C}", D, body="4"),
-            says_to_alias(D, TEAM, f"{A} {B}", body="5"),
-            says(A, A, "6"),
-            says(B, A, "7"),
-            says(C, A, "8"),
-            says(A, B, "9"),
-        ]
-    ):
+    for n, draft in enumerate(ten_messages()):
         clock.now = NOON + n
         await archive.commit([draft])
 

@@ -59,6 +59,7 @@ class Tour:
         await self.imports()
         await self.one_user()
         await self.one_alias()
+        await self.histories()
         await self.care()
         await self.wrong_usage()
 
@@ -131,6 +132,15 @@ class Tour:
         await self.does("alias", "remove", GROUP)
         await self.shows(GROUP, subscription="remove")
         await self.refuses("alias", "remove", GROUP)
+
+    async def histories(self) -> None:
+        """History export, purge; trace. Nobody has said anything."""
+        for form in ("jsonl", "txt", "html"):
+            await self.does("history", "export", address(0), "--format", form, label=f"history export {form}")
+        await self.refuses("history", "export", f"nobody@{DOMAIN}", "--format", "txt")
+        assert "would remove 0 messages" in await self.does("history", "purge", "--before", "2024-01-01", "--dry-run")
+        assert json.loads(await self.does("history", "purge", "--before", "2024-01-01", "--json"))["messages"] == 0
+        await self.refuses("trace", "unknown")
 
     async def care(self) -> None:
         """Check, verify, reindex, status."""

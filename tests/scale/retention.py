@@ -79,10 +79,11 @@ async def fill(server: Server, messages: int) -> int:
 
 
 async def talk(sender: Client, hearer: Client, stop: trio.Event, latencies: list[float]) -> None:
-    """One message after the other."""
+    """One message after the other, to and fro."""
     number = 0
     while not stop.is_set():
         number += 1
+        sender, hearer = hearer, sender
         body = f"talk {id(latencies)} {number}"
         began = time.perf_counter()
         await sender.says(hearer.bare, body)
@@ -127,7 +128,8 @@ async def measure(messages: int, folder: Path) -> Figures:
     purging: list[float] = []
     async with server, trio.open_nursery() as nursery:
         cyd, other = [await Client.enter(nursery, server, f"{CYD}/{name}", PASSWORD) for name in ("one", "two")]
-        await other.is_present()
+        for client in (cyd, other):
+            await client.is_present()
         await cyd.says(other.bare, "are you there?")
         await other.hears_message("are you there?")  # a new client is given what it missed after a moment
         stop = trio.Event()
