@@ -18,7 +18,7 @@ from index.database import BUSY_SECONDS
 from index.migrations import DatabaseRefused, Schema, recognise
 
 SPAN_MESSAGES: Final = 20_000
-"""Looked at in one query where there is no index: some tens of milliseconds."""
+"""Looked at in one query where there is no index: 3 to 14 ms, measured with short messages."""
 
 _SPAN: Final = f"""
     SELECT max(id) FROM (SELECT id FROM message WHERE id > :after AND id <= :end ORDER BY id LIMIT {SPAN_MESSAGES:d})
