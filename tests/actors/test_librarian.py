@@ -1,5 +1,7 @@
 """The librarian: everybody's turn comes, and what goes wrong with a question is told to who asked."""
 
+import itertools
+
 import pytest
 import trio
 
@@ -26,10 +28,12 @@ class SlowHistories(MemoryHistories):
     def __init__(self, archive):
         super().__init__(archive._chats, archive._entries, archive._reach_disk)
         self.read = []
+        self.times = []
         self.poison = ""
 
     async def page(self, query):
         self.read.append(query.owner)
+        self.times.append(trio.current_time())
         if query.owner == self.poison:
             raise ValueError("not this one")
         await trio.sleep(0.01)
@@ -105,6 +109,20 @@ async def test_whoever_asks_much_waits_for_himself(house):
     assert house.histories.read.count(A) == HISTORY_QUESTIONS
     assert last_of_b <= 7
     assert len(house.answers(m.HistoryFetched)) == HISTORY_QUESTIONS + 3
+
+
+async def test_between_two_questions_of_one_who_does_not_stop_there_is_a_rest(house, autojump_clock):
+    for _ in range(4):
+        house.ask(A)
+    await house.runtime.quiescent()
+    gaps = [later - earlier for earlier, later in itertools.pairwise(house.histories.times)]
+    assert gaps == pytest.approx([0.01 + 0.01] * 3)
+    house.ask(B)
+    await house.runtime.quiescent()
+    begun = trio.current_time()
+    house.ask(B)
+    await house.runtime.quiescent()
+    assert trio.current_time() - begun < 0.015, "who waits for the answer does not wait for more"
 
 
 async def test_the_line_of_one_account_is_bounded(house):
