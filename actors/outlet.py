@@ -174,7 +174,7 @@ class Outlet:
         burst = wire.render(event)
         if burst is None:
             return
-        number = outbox.add(event, burst.count, archive_id)
+        number = outbox.add(event, burst.count, archive_id, len(burst.data) if type(event) in _OTHERS else 0)
         is_to_be_kept = bool(archive_id) and self.is_resumable
         if is_to_be_kept or self._held or self._renumbered_up_to is not None:
             self._held.append((number, burst))
@@ -196,6 +196,10 @@ class Outlet:
             self._waiting.append(event)
         else:
             self._has_lost = True
+
+
+_OTHERS: Final = frozenset({m.DeliverChat, m.DeliverCopy, m.DeliverIq})
+"""What somebody else wrote; see `engine.outbox.UNACKED_BYTES`."""
 
 
 def _archive_id(event: Any) -> int:

@@ -26,7 +26,7 @@ from engine.blocking import Stop
 from engine.contacts import Contact, PersonalContact
 from engine.errors import Condition
 from engine.jid import Jid
-from engine.limits import Limits
+from engine.limits import ARCHIVING_BYTES, Limits
 from engine.presence import Presence, PresenceChange, merge
 
 RETRY_SECONDS: Final = 1.0
@@ -52,6 +52,7 @@ class User(TrioActor):
         self._detached: dict[str, None] = {}  # of sessions whose client may come back; the oldest first
         self._outgoing: deque[m.SendChat | m.AskArchive] = deque()  # the first one waits for its alias
         self._at_archiver = 0
+        self._bytes_at_archiver = 0
 
     def on_receive(self, message: Any) -> None:
         """Handle one message; the last one of an account that nobody needs any more ends the actor."""
@@ -193,8 +194,11 @@ class User(TrioActor):
         # An alias may have named somebody who was removed meanwhile; see `actors.departures`.
         recipients, absent = (tuple(filter(self._contact, addresses)) for addresses in (recipients, absent))
         if delivery.is_archived(chat):
-            if self._tell_archiver(m.ArchiveChat(sent, recipients, absent)):
+            size = self._bytes_at_archiver + len(chat.payload)
+            has_room = size <= ARCHIVING_BYTES or not self._bytes_at_archiver
+            if has_room and self._tell_archiver(m.ArchiveChat(sent, recipients, absent)):
                 self._at_archiver += 1
+                self._bytes_at_archiver = size
             else:
                 self._refuse(sent, Condition.RESOURCE_CONSTRAINT, "too much waits to be written; try again")
             return
@@ -224,8 +228,10 @@ class User(TrioActor):
             for resource in delivery.copies_of_sent(chat, self._sessions, self._copied):
                 self._tell(f"{self._address}/{resource}", copy)
 
-    def _left_archiver(self, _: m.ChatArchived | m.Relayed) -> None:
+    def _left_archiver(self, event: m.ChatArchived | m.ChatRefused | m.Relayed) -> None:
         self._at_archiver = max(0, self._at_archiver - 1)
+        if not isinstance(event, m.Relayed):
+            self._bytes_at_archiver = max(0, self._bytes_at_archiver - len(event.chat.payload))
 
     def _chat_refused(self, event: m.ChatRefused) -> None:
         self._refuse(m.SendChat(event.chat, event.number), event.condition, event.text)
@@ -234,7 +240,7 @@ class User(TrioActor):
             self._outgoing.popleft()
             self._send_outgoing()
         else:
-            self._at_archiver = max(0, self._at_archiver - 1)
+            self._left_archiver(event)
 
     def _send_iq(self, command: m.SendIq) -> None:
         iq = command.iq

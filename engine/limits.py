@@ -15,6 +15,10 @@ XML_DEPTH = 32
 XML_ATTRIBUTES = 48
 """Of one element; real ones have under 10. More: stream error ``policy-violation``."""
 
+XML_ELEMENTS = 2_048
+"""Of one stanza; an encrypted message for many devices has some hundreds. Each takes a quarter of a KiB in memory, whatever
+it has on the wire. More: stream error ``policy-violation``."""
+
 XML_TOKEN_BYTES = 131_072
 """Of one unfinished token (a tag or attribute still open at the end of the input): expat 2.5 parses such a token again on
 each piece. A stanza may be larger, a single token may not. More: stream error ``policy-violation``."""
@@ -41,6 +45,10 @@ server does for PLAIN (3 ms). Verifiers keep their own number, so raising it tou
 CLOSE_SECONDS = 5.0
 """How long a closing stream waits for the other side's end tag before the socket goes."""
 
+DRAIN_SECONDS = 1.0
+"""How long a server that stops waits for its clients to go: what it told them is on its way by then, and the next server
+waits."""
+
 PING_AFTER_SECONDS = 45.0
 """Silence after which the server pings (XEP-0199), so that a dead session is known within 90 seconds."""
 
@@ -56,6 +64,18 @@ RESUME_SECONDS = 300
 
 OUTPUT_BYTES = 4 * 1024 * 1024
 """What one slow reader may keep waiting in memory; a roster of 10,000 is 1.5 MiB. More: the session is cut."""
+
+CLIENT_BYTES = 65_536
+"""What one client may have in memory for itself: of a stanza that is not complete, and of what it does not read. Beyond, it is
+counted into `SHARED_BYTES`."""
+
+SHARED_BYTES = 128 * 1024 * 1024
+"""What all clients together may have beyond `CLIENT_BYTES` each: 32 rosters of a large domain on their way to slow readers
+at once, or 512 stanzas of the largest size that are not complete. More: the client that has most of it is cut."""
+
+ARCHIVING_BYTES = 1_048_576
+"""Of what one account said and what waits to be written; a commit takes some ms. More: ``resource-constraint``, to be sent
+again later. One message may always wait."""
 
 SESSIONS_PER_USER = 20
 """Default of resources of one account (desktop, phone, web, some left-overs). More: ``resource-constraint``."""
@@ -137,6 +157,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     Attributes:
         bytes_per_second: of one client, over a burst of a few seconds; above it the server reads slower, nothing is lost.
+        stanzas_per_second: of one client, likewise; frames, for a browser.
         logins_per_minute: of one network address; above it new connections wait. An office behind one address comes back at
             once after a network failure; guessing is slowed down by its failures.
         sessions_per_user: resources of one account.
@@ -144,6 +165,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
     bytes_per_second: int = 1_048_576
+    stanzas_per_second: int = 1_000
     logins_per_minute: int = 600
     sessions_per_user: int = SESSIONS_PER_USER
     stanza_bytes: int = 262_144

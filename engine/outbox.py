@@ -6,8 +6,9 @@ event of several stanzas that was got in part is told again as a whole.
 
 Numbers here grow without an end; on the wire they wrap at 2**32 (XEP-0198, 4).
 
-**Limit**: `UNACKED_EVENTS`. A client that reads on and never acknowledges has its oldest events forgotten; then `is_whole` is
-false and its session cannot be resumed. Chats are in the archive anyway.
+**Limits**: `UNACKED_EVENTS`, and `UNACKED_BYTES` of what others wrote. A client that reads on and does not acknowledge has
+its oldest events forgotten; then `is_whole` is false, and its session cannot be resumed until it has acknowledged those,
+too. Chats are in the archive anyway, and which of them were forgotten for their size is still known.
 """
 
 from collections import deque
@@ -23,16 +24,29 @@ UNACKED_EVENTS: Final = 2_000
 """At some 100 bytes each: events are shared between sessions. Clients acknowledge some ten at a time."""
 
 
+UNACKED_BYTES: Final = 65_536
+"""Of chats and requests that nobody else may hold any more: an hour of talk in a tunnel. What the server itself says (roster,
+presence) is shared between sessions and is not counted."""
+
+
 class AckedTooMuch(ValueError):  # noqa: N818 -- what the client did
     """The client acknowledges what it was never sent."""
 
 
 class Unacked(msgspec.Struct, frozen=True):
-    """One event on its way. `number`: of its last stanza. `archive_id`: of the chat that it is; 0: it is none."""
+    """One event on its way.
+
+    Attributes:
+        number: of its last stanza.
+        archive_id: of the chat that it is; 0: it is none.
+        event: None: forgotten for its size.
+        size: in bytes, of what somebody else wrote.
+    """
 
     number: int
     archive_id: int
     event: Any
+    size: int = 0
 
 
 class Outbox:
@@ -46,26 +60,44 @@ class Outbox:
         sent: number of the last stanza.
         acked: number of the last stanza that the client has got.
         acked_id: everything given up to this archive id has been got.
-        is_whole: nothing that is not acknowledged was forgotten.
     """
 
     def __init__(self, acked: int = 0, acked_id: int = 0) -> None:
         self.sent = self.acked = acked
         self.acked_id = acked_id
-        self.is_whole = True
+        self._forgotten = self.acked  # number of the newest event that was forgotten before it was acknowledged
+        self._size = 0
+        self._hollow = 0  # entries at the beginning that have forgotten their event
         self._unacked: deque[Unacked] = deque()
 
     def __len__(self) -> int:
         return len(self._unacked)
 
-    def add(self, event: Any, count: int, archive_id: int = 0) -> int:
-        """One more event of so many stanzas; the number of its last."""
+    @property
+    def is_whole(self) -> bool:
+        """Nothing that is not acknowledged was forgotten."""
+        return self._forgotten <= self.acked
+
+    def add(self, event: Any, count: int, archive_id: int = 0, size: int = 0) -> int:
+        """One more event of so many stanzas; the number of its last. `size`: of what somebody else wrote, in bytes."""
         self.sent += count
-        self._unacked.append(Unacked(self.sent, archive_id, event))
+        self._unacked.append(Unacked(self.sent, archive_id, event, size))
+        self._size += size
         if len(self._unacked) > UNACKED_EVENTS:
-            self._unacked.popleft()
-            self.is_whole = False
+            self._forgotten = max(self._forgotten, self._take().number)
+        while self._size > UNACKED_BYTES:
+            oldest = self._unacked[self._hollow]
+            self._unacked[self._hollow] = Unacked(oldest.number, oldest.archive_id, None)
+            self._hollow += 1
+            self._size -= oldest.size
+            self._forgotten = oldest.number
         return self.sent
+
+    def _take(self) -> Unacked:
+        oldest = self._unacked.popleft()
+        self._size -= oldest.size
+        self._hollow = max(0, self._hollow - 1)
+        return oldest
 
     def acknowledge(self, handled: int) -> None:
         """The client has got everything up to this number, which may have wrapped.
@@ -79,7 +111,7 @@ class Outbox:
         self.acked = number
         unacked = self._unacked
         while unacked and unacked[0].number <= number:
-            self.acked_id = max(self.acked_id, unacked.popleft().archive_id)
+            self.acked_id = max(self.acked_id, self._take().archive_id)
 
     def resume(self, handled: int) -> list[Any]:
         """The client goes on behind this number: what it has not got, to be added again.
@@ -90,6 +122,7 @@ class Outbox:
         self.acknowledge(handled)
         events = [entry.event for entry in self._unacked]
         self._unacked.clear()
+        self._size = self._hollow = 0
         self.sent = self.acked
         return events
 

@@ -10,7 +10,8 @@ Rules:
 - **A slow reader harms himself only.** When more than `BACKPRESSURE_BYTES` wait for him, he is not read either; with more than
   `OUTPUT_BYTES` he is cut, without a word, because there is no place left to put one.
 - **Liveness.** After `PING_AFTER_SECONDS` of silence he is pinged (XEP-0199), after `LIVENESS_SECONDS` he is dead.
-- **Speed.** Over `Limits.bytes_per_second` he is read more slowly: `gateways.tap`.
+- **Memory.** What he leaves unread, and what of a stanza he has sent so far, counts into `gateways.budget`.
+- **Speed.** Over `Limits.bytes_per_second` or `Limits.stanzas_per_second` he is read more slowly: `gateways.tap`.
 - **The end.** Whatever ends the connection, its session gets `Disconnect`, once; not if it was the session, by `close`. A
   stream that we end is given `CLOSE_SECONDS` to end from the other side, too. An exception is logged and ends this one only.
 """
@@ -69,12 +70,14 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_budget",
         "_channel_binding",
         "_client",
         "_deadline",
         "_has_frames",
         "_is_counting",
         "_is_direct_tls",
+        "_is_large",
         "_is_over",
         "_is_pinged",
         "_on_end",
@@ -109,7 +112,9 @@ class Connection:
         self._client: XmppClient | None = None
         self._session: ActorRef[Any] | None = None
         self._deadline: Deadline | None = None
-        self._tap = Tap(transport, reception.deadlines, reception.limits.bytes_per_second)
+        self._tap = Tap(transport, reception.deadlines, reception.limits)
+        self._budget = None if has_frames else reception.budget  # a web socket counts for itself
+        self._is_large = False
         self._unflushed = 0
         self._when_written: msgspec.Struct | None = None
         self._reason = ""
@@ -148,8 +153,12 @@ class Connection:
         """Bytes came."""
         self.heard = now = trio.current_time()
         self._is_pinged = False
-        self._tap.count(len(data), now)
-        self._follow(self._stream.receive_data(data))
+        self._tap.count_bytes(len(data), now)
+        found = self._stream.receive_data(data)
+        if found:
+            self._tap.count_stanzas(len(found), now)
+        self._follow(found)
+        self._count_memory()
 
     def secured(self) -> None:
         """The TLS handshake is done."""
@@ -161,6 +170,7 @@ class Connection:
     def drained(self) -> None:
         """What waited has been written."""
         self._tap.release(Hold.OUTPUT)
+        self._count_memory()
         self._tell_written()
 
     def lost(self, reason: str) -> None:
@@ -174,6 +184,7 @@ class Connection:
             self._deadline.cancel()
             self._deadline = None
         self._reception.leave(self)
+        self._reception.budget.hold(self, 0)
         self._stream.receive_eof()
         self._on_end(self, self._reason)
 
@@ -235,6 +246,12 @@ class Connection:
         """There are too many that are not logged in."""
         self._close(StreamCondition.RESOURCE_CONSTRAINT, "too many connections wait for a login", "gave way")
 
+    def give_up(self) -> None:
+        """All clients together have too much in memory, and this one has most of it."""
+        log.info("connection from %s: cut, it has most of what all clients may have in memory", self._transport.peer)
+        self._reason = "too much in memory"
+        self._transport.abort()
+
     def abort(self) -> None:
         """Go at once."""
         self._transport.abort()
@@ -255,7 +272,18 @@ class Connection:
             self._transport.send(output)
             if self._transport.waiting > BACKPRESSURE_BYTES:
                 self._bear_slowness()
+            self._count_memory()
         self._tell_written()
+
+    def _count_memory(self) -> None:
+        """Of those who are free nothing need be known."""
+        if self._budget is None or self._is_over:
+            return
+        held = self._transport.waiting + self._stream.held_bytes
+        is_large = held > self._budget.free
+        if is_large or self._is_large:
+            self._is_large = is_large
+            self._budget.hold(self, held)
 
     def _tell_written(self) -> None:
         if self._when_written is not None and not self._transport.waiting:

@@ -2,7 +2,7 @@
 
 A `Gateway` is the actor of one listener, whatever is spoken on it. It owns the listening sockets, knows every connection that
 came in through them and counts them with reasons. Who asks it `FetchStatus` gets a `GatewayStatus`; who tells it
-`CloseGateway` ends it: it takes no more connections, and each one it has is told so and gets `CLOSE_SECONDS` to go.
+`CloseGateway` ends it: it takes no more connections, and each one it has is told so and gets `DRAIN_SECONDS` to go.
 
 Rules when there is too much:
 
@@ -27,7 +27,7 @@ import trio
 
 from actors.runtime import TrioActor
 from actors.seat import describe
-from engine.limits import CLOSE_SECONDS
+from engine.limits import DRAIN_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ class Door:
         self.stop_listening()
         for guest in tuple(self.guests):
             guest.shut_down()
-        with trio.move_on_after(CLOSE_SECONDS):
+        with trio.move_on_after(DRAIN_SECONDS):
             while self.guests:
                 self._is_empty = trio.Event()
                 await self._is_empty.wait()

@@ -18,6 +18,7 @@ from engine.jid import Jid
 from engine.limits import Limits
 from engine.ports import Accounts, Wire
 from engine.xmpp.mux import Mux
+from gateways.budget import Budget
 from gateways.deadlines import Deadlines
 from gateways.login import Logins
 from gateways.poller import Poller
@@ -62,9 +63,10 @@ class Reception:
         limits: of the configuration.
         clock: seconds since 1970.
         half_open: bound of the connections that are not logged in.
+        budget: of memory for all clients.
 
     Attributes:
-        poller, deadlines, handshakes, throttle, logins: shared by all connections.
+        poller, deadlines, handshakes, throttle, logins, budget: shared by all connections.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Reception:
         *,
         clock: Callable[[], float] = time.time,
         half_open: int = HALF_OPEN,
+        budget: Budget | None = None,
     ) -> None:
         self.runtime = runtime
         self.start_session = sessions.start
@@ -89,6 +92,7 @@ class Reception:
         self.handshakes = Handshakes()
         self.throttle = Throttle(limits.logins_per_minute)
         self.logins = Logins(accounts, self.throttle)
+        self.budget = Budget() if budget is None else budget
         self._half_open = half_open
         self._visitors: OrderedDict[Visitor, None] = OrderedDict()
         self._room = trio.Event()

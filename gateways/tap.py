@@ -1,13 +1,15 @@
 """Whether, and how fast, one client is read.
 
-Owns the reasons for which a connection is not read just now; several may hold at once, and it is read when none does. One of
-them is speed: over `Limits.bytes_per_second`, with a burst of `BURST_SECONDS`, reading pauses until the client is back below
-its rate. The network holds what it sends meanwhile, so it sends more slowly, and nothing is lost.
+Owns the reasons for which a connection is not read just now; several may hold at once, and it is read when none does. One
+of them is speed: over `Limits.bytes_per_second` or `Limits.stanzas_per_second`, with a burst of `BURST_SECONDS`, reading
+pauses until the client is back below its rate. The network holds what it sends meanwhile, so it sends more slowly, and
+nothing is lost.
 """
 
 from enum import IntFlag
 from typing import Final
 
+from engine.limits import Limits
 from gateways.deadlines import Deadlines
 from gateways.transport import Transport
 
@@ -34,16 +36,18 @@ class Tap:
     Args:
         transport: paused at first.
         deadlines: call back when a fast client may go on.
-        rate: bytes per second; 0: any.
+        limits: bytes and stanzas per second; 0: any.
     """
 
-    __slots__ = ("_deadlines", "_full_until", "_holds", "_rate", "_transport")
+    __slots__ = ("_byte_rate", "_bytes_until", "_deadlines", "_holds", "_stanza_rate", "_stanzas_until", "_transport")
 
-    def __init__(self, transport: Transport, deadlines: Deadlines, rate: int) -> None:
+    def __init__(self, transport: Transport, deadlines: Deadlines, limits: Limits) -> None:
         self._transport = transport
         self._deadlines = deadlines
-        self._rate = rate
-        self._full_until = 0.0
+        self._byte_rate = limits.bytes_per_second
+        self._stanza_rate = limits.stanzas_per_second
+        self._bytes_until = 0.0
+        self._stanzas_until = 0.0
         self._holds: int = Hold.TURN
 
     def hold(self, reason: Hold) -> None:
@@ -61,16 +65,25 @@ class Tap:
 
     def release_all(self) -> None:
         """Read, whatever held it: the end of the stream is what is waited for now."""
-        self._rate = 0
+        self._byte_rate = self._stanza_rate = 0
         self.release(self._holds)
 
-    def count(self, size: int, now: float) -> None:
+    def count_bytes(self, size: int, now: float) -> None:
         """So many bytes came."""
-        if not self._rate:
-            return
-        self._full_until = max(self._full_until, now) + size / self._rate
-        ahead = self._full_until - now
-        if ahead > BURST_SECONDS:
+        if self._byte_rate:
+            self._bytes_until = self._slow_down(self._bytes_until, now, size / self._byte_rate)
+
+    def count_stanzas(self, number: int, now: float) -> None:
+        """So many stanzas were among them."""
+        if self._stanza_rate:
+            self._stanzas_until = self._slow_down(self._stanzas_until, now, number / self._stanza_rate)
+
+    def _slow_down(self, until: float, now: float, seconds: float) -> float:
+        """Until when what came so far is worth, with what is worth `seconds` of the rate on top."""
+        until = max(until, now) + seconds
+        ahead = until - now
+        if ahead > BURST_SECONDS and not self._holds & Hold.SPEED:
             self.hold(Hold.SPEED)
             # To half a burst, so that it is not stopped again at once.
             self._deadlines.add(ahead - BURST_SECONDS / 2, lambda: self.release(Hold.SPEED))
+        return until

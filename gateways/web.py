@@ -4,8 +4,9 @@ Owns a web connection from accept to the moment somebody else takes it over: TLS
 and who answers it. A route is a path and a coroutine that gets the request and the stream, with nothing of it read away; the
 handler answers and returns, then the connection is closed. Every other path gets 404.
 
-Limits: `HEAD_BYTES` and `HEAD_SECONDS` for the head of a request; `CONNECTIONS` at once. A connection costs a task here: what
-stays is web sockets, and their library wants tasks anyway.
+Limits: `HEAD_BYTES` and `HEAD_SECONDS` for the head of a request, `BODY_SECONDS` for its body, `ANSWER_SECONDS` until the
+answer is taken; `CONNECTIONS` at once. Who is slower is closed: a connection that says little is as cheap for him as dear
+for others. A connection costs a task here: what stays is web sockets, and their library wants tasks anyway.
 """
 
 import ipaddress
@@ -34,6 +35,12 @@ HEAD_BYTES: Final = 16_384
 
 HEAD_SECONDS: Final = 15.0
 """From accept to the end of the head, TLS included. Later: closed."""
+
+BODY_SECONDS: Final = 15.0
+"""For the body of a request; the largest has 4 KiB. Later: closed."""
+
+ANSWER_SECONDS: Final = 30.0
+"""Until the network has taken an answer; the largest has some 100 KiB. Later: closed."""
 
 CONNECTIONS: Final = 20_000
 """Of the web port at once. More: closed at once."""
@@ -86,14 +93,19 @@ class Visit:
 
     async def respond(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
         """Answer with this body; the connection closes after it."""
-        await self.stream.send_all(full_answer(status, body, headers, has_body=self.request.method != "HEAD"))
+        await _send(self.stream, full_answer(status, body, headers, has_body=self.request.method != "HEAD"))
 
     async def read_body(self, limit: int) -> bytes | None:
         """The body of the request, once; None: it has more than `limit` bytes.
 
         Raises:
             trio.BrokenResourceError: it is not what its head says.
+            trio.TooSlowError: it does not come.
         """
+        with trio.fail_after(BODY_SECONDS):
+            return await self._read_body(limit)
+
+    async def _read_body(self, limit: int) -> bytes | None:
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
         body = b""
         try:
@@ -114,7 +126,7 @@ class Visit:
     async def answer(self, status: HTTPStatus, text: str = "", headers: Mapping[str, str] | None = None) -> None:
         """Answer with a line of plain text, or whatever `headers` say that it is; the connection closes after it."""
         answer = plain_answer(status, text or status.phrase, headers or {}, has_body=self.request.method != "HEAD")
-        await self.stream.send_all(answer)
+        await _send(self.stream, answer)
 
 
 Route = Callable[[Visit], Awaitable[None]]
@@ -196,14 +208,11 @@ async def _attend(
     try:
         with guest.scope:
             await _serve_request(guest, stream, routes, encryption)
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        reason = "closed by the other side"
-    except trio.TooSlowError:
-        reason = "too slow"
     except Exception as error:
-        reason = "failed"
-        log.error("web connection from %s failed: %s", stream.peer, describe(error))  # noqa: TRY400
-        log.debug("web connection from %s failed", stream.peer, exc_info=True)
+        reason = _reason_of(error)
+        if reason is FAILED:
+            log.error("web connection from %s failed: %s", stream.peer, describe(error))  # noqa: TRY400
+            log.debug("web connection from %s failed", stream.peer, exc_info=True)
     finally:
         stream.close()
         door.leave(guest, reason)
@@ -227,7 +236,7 @@ async def _serve_request(
             await stream.start_tls(encryption.context)
         request = await read_head(stream)
     if isinstance(request, HTTPStatus):
-        await stream.send_all(plain_answer(request, request.phrase, {}))
+        await _send(stream, plain_answer(request, request.phrase, {}))
     else:
         guest.visit = visit = Visit(request, stream)
         route = routes.get(request.path)
@@ -236,6 +245,11 @@ async def _serve_request(
         else:
             await route(visit)
     await stream.finish(FINISH_SECONDS)
+
+
+async def _send(stream: WebStream, answer: bytes) -> None:
+    with trio.fail_after(ANSWER_SECONDS):
+        await stream.send_all(answer)
 
 
 async def read_head(stream: WebStream) -> Request | HTTPStatus:

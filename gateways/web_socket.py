@@ -1,5 +1,8 @@
 """Web sockets, whatever is spoken on them: the transport, and who may open one.
 
+What is not a whole message yet counts into `gateways.budget`, with what waits to be written; and it ends `CLOSE_SECONDS`
+after it was to be closed, whatever the other side does.
+
 One message of the socket is one message of the transport; a binary one ends the connection with 1003.
 
 **Origin.** A browser says which page opened the socket, and any page of the world may try. Its origin must be the host that
@@ -12,6 +15,8 @@ import trio
 import trio_websocket
 from wsproto.frame_protocol import CloseReason
 
+from engine.limits import CLOSE_SECONDS
+from gateways.deadlines import Deadline
 from gateways.reception import Reception
 from gateways.transport import Receiver
 from gateways.web import Request
@@ -21,9 +26,15 @@ from gateways.web_stream import WebStream
 class WebSocketTransport:
     """A web socket: one task reads, one writes."""
 
-    def __init__(self, socket: trio_websocket.WebSocketConnection, stream: WebStream, peer: str) -> None:
+    def __init__(
+        self, reception: Reception, socket: trio_websocket.WebSocketConnection, stream: WebStream, peer: str
+    ) -> None:
+        self._reception = reception
         self._socket = socket
         self._stream = stream
+        self._unfinished = 0  # bytes that came since the last whole message
+        self._is_large = False
+        self._goodbye: Deadline | None = None
         self._queue: list[bytes] = []
         self._scope = trio.CancelScope()
         self._to_write = trio.Event()
@@ -35,15 +46,21 @@ class WebSocketTransport:
         self.waiting = 0
         self.receiver: Receiver
 
-    async def run(self, reception: Reception) -> None:
+    async def run(self) -> None:
         """Carry messages until the end."""
+        reception = self._reception
+        self._stream.on_bytes = self._count_bytes
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write)
-                    await self._read(reception)
+                    await self._read()
                     nursery.cancel_scope.cancel()
         finally:
+            self._stream.on_bytes = None
+            reception.budget.hold(self, 0)
+            if self._goodbye is not None:
+                self._goodbye.cancel()
             with reception.runtime.batch():
                 self.receiver.lost(self._reason or "closed by the other side")
 
@@ -55,14 +72,17 @@ class WebSocketTransport:
             self._queue += messages
             self.waiting += sum(map(len, messages))
             self._to_write.set()
+            self._count_memory()
 
     def pause(self) -> None:
         """Read no further message."""
         self._to_read = trio.Event()
+        self._stream.pause()
 
     def resume(self) -> None:
         """Read again."""
         self._to_read.set()
+        self._stream.resume()
 
     def start_tls(self) -> None:
         """There is no STARTTLS here."""
@@ -72,15 +92,40 @@ class WebSocketTransport:
         """Write what waits, then say goodbye."""
         self._is_ending = True
         self._to_write.set()
+        self._stream.resume()  # the other side's goodbye is waited for, but not for long
+        self._bound_goodbye()
 
     def abort(self) -> None:
         """End at once."""
-        self._reason = "aborted"
+        self._reason = self._reason or "aborted"
         self._scope.cancel()
+
+    # -- for the budget ------------------------------------------------------------------------------------------------
+
+    def give_up(self) -> None:
+        """All clients together have too much in memory, and this one has most of it."""
+        self._reason = "too much in memory"
+        self._scope.cancel()
+
+    def _bound_goodbye(self) -> None:
+        """The library waits for the other side's goodbye for ever."""
+        if self._goodbye is None:
+            self._goodbye = self._reception.deadlines.add(CLOSE_SECONDS, self.abort)
+
+    def _count_bytes(self, count: int) -> None:
+        self._unfinished += count
+        self._count_memory()
+
+    def _count_memory(self) -> None:
+        held = self.waiting + self._unfinished
+        is_large = held > self._reception.budget.free
+        if is_large or self._is_large:
+            self._is_large = is_large
+            self._reception.budget.hold(self, held)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    async def _read(self, reception: Reception) -> None:
+    async def _read(self) -> None:
         while True:
             await self._to_read.wait()
             try:
@@ -89,9 +134,12 @@ class WebSocketTransport:
                 return
             if isinstance(message, bytes):
                 self._reason = "binary message"
+                self._bound_goodbye()
                 await self._socket.aclose(CloseReason.UNSUPPORTED_DATA, "this socket speaks text")
                 return
-            with reception.runtime.batch():
+            self._unfinished = 0
+            self._count_memory()
+            with self._reception.runtime.batch():
                 try:
                     self.receiver.receive(message.encode())
                 except Exception as error:  # noqa: BLE001 -- the connection logs it and ends
@@ -122,6 +170,7 @@ class WebSocketTransport:
             raise
         await self._stream.uncork()
         self.waiting -= sum(map(len, messages))
+        self._count_memory()
 
 
 def is_origin_allowed(request: Request, origins: frozenset[str]) -> bool:

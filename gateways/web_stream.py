@@ -2,10 +2,11 @@
 
 The web libraries want a `trio.abc.Stream`. This one drives `SocketStream` with `wait_readable` and `wait_writable`, in clear
 text or TLS; gives back what was read too far (`unread`), so that whoever routes a request can hand the whole on; and can hold
-back what is sent (`cork`), so that messages that are sent together leave together.
+back what is sent (`cork`), so that messages that are sent together leave together. It can be paused, and tells what came.
 """
 
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 
 import trio
@@ -22,6 +23,9 @@ class WebStream(trio.abc.Stream):
         self._unread = b""
         self._held: list[bytes] | None = None
         self._is_closed = False
+        self._may_read = trio.Event()
+        self._may_read.set()
+        self.on_bytes: Callable[[int], None] | None = None  # called with how many came
         self.peer = stream.peer
 
     @property
@@ -46,6 +50,15 @@ class WebStream(trio.abc.Stream):
             raise trio.BrokenResourceError(str(error)) from error
         await trio.lowlevel.checkpoint()  # the next handshake waits until others had their turn
 
+    def pause(self) -> None:
+        """Read no further, whoever wants to."""
+        if self._may_read.is_set():
+            self._may_read = trio.Event()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._may_read.set()
+
     def unread(self, data: bytes) -> None:
         """The next read begins with this."""
         self._unread = data + self._unread
@@ -59,12 +72,15 @@ class WebStream(trio.abc.Stream):
             await trio.lowlevel.cancel_shielded_checkpoint()
             return data
         while True:
+            await self._may_read.wait()
             self._check()
             try:
                 found = self._stream.read()
             except SocketClosed as error:
                 raise trio.BrokenResourceError(str(error)) from error
             if found is not None:
+                if self.on_bytes is not None:
+                    self.on_bytes(len(found))
                 return found
             await trio.lowlevel.wait_readable(self._stream.sock)
 
@@ -122,6 +138,7 @@ class WebStream(trio.abc.Stream):
         """Let go of the socket, without a turn for others."""
         if not self._is_closed:
             self._is_closed = True
+            self._may_read.set()
             trio.lowlevel.notify_closing(self._stream.sock)
             self._stream.close()
 

@@ -3,8 +3,9 @@
 What is said on it is `engine.webmail.frames`; who may open it: a page of this host, or of an origin that was allowed. A browser
 that is not logged in is told so (``signed-out``) and no more.
 
-Limits: a frame is no longer than a stanza. A tab that is silent for `SILENCE_SECONDS` is gone (pages ping); one that does not
-read has `OUTPUT_BYTES` at most waiting, then it is cut. What cannot be a frame ends the socket.
+Limits: a frame is no longer than a stanza. A tab that is silent for `SILENCE_SECONDS` is gone (pages ping); one that does
+not read is not read either with `BACKPRESSURE_BYTES` waiting, and is cut with `OUTPUT_BYTES`; one that sends too fast is
+read more slowly. What cannot be a frame ends the socket.
 """
 
 import logging
@@ -20,8 +21,10 @@ from actors.seat import describe
 from engine.limits import OUTPUT_BYTES
 from engine.ports import StorageUnavailable
 from engine.webmail import frames as f
+from gateways.connection import BACKPRESSURE_BYTES
 from gateways.deadlines import Deadline
 from gateways.reception import Reception
+from gateways.tap import Hold, Tap
 from gateways.web import HEAD_SECONDS, Route, Visit
 from gateways.web_socket import WebSocketTransport, is_origin_allowed
 from gateways.webmail_login import WebmailLogins
@@ -74,7 +77,7 @@ async def _serve(
         with trio.fail_after(HEAD_SECONDS):
             asked = await trio_websocket.wrap_server_stream(nursery, visit.stream, max_message_size=limit)
             socket = await asked.accept()
-        transport = WebSocketTransport(socket, visit.stream, request.peer)
+        transport = WebSocketTransport(reception, socket, visit.stream, request.peer)
         tab = WebmailTab(reception, transport)
         transport.receiver = tab
         visit.on_shutdown = partial(tab.end, AGAIN)
@@ -83,7 +86,7 @@ async def _serve(
                 tab.end(SIGNED_OUT)
             else:
                 tab.open(desk.open(login))
-        await transport.run(reception)
+        await transport.run()
         nursery.cancel_scope.cancel()
 
 
@@ -103,6 +106,7 @@ class WebmailTab:
         self._is_welcome = False
         self._heard = trio.current_time()
         self._deadline: Deadline | None = None
+        self._tap = Tap(transport, reception.deadlines, reception.limits)
 
     def open(self, session: WebmailSession) -> None:
         """Be a tab of this browser session."""
@@ -112,7 +116,7 @@ class WebmailTab:
         self._session = session
         self._number = session.attach(self)
         self._deadline = self._reception.deadlines.add(SILENCE_SECONDS, self._look)
-        self._transport.resume()
+        self._tap.release(Hold.TURN)
 
     # -- for the browser session ---------------------------------------------------------------------------------------
 
@@ -121,17 +125,22 @@ class WebmailTab:
         self._transport.send([text.encode()])
         if self._transport.waiting > OUTPUT_BYTES:
             self._transport.abort()
+        elif self._transport.waiting > BACKPRESSURE_BYTES:
+            self._tap.hold(Hold.OUTPUT)
 
     def end(self, reason: str) -> None:
         """See `gateways.webmail_session.Tab.end`."""
         self._transport.send([f.encode(f.Bye(reason))])
+        self._tap.release_all()
         self._transport.close()
 
     # -- for the transport ---------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
         """A frame came."""
-        self._heard = trio.current_time()
+        self._heard = now = trio.current_time()
+        self._tap.count_bytes(len(data), now)
+        self._tap.count_stanzas(1, now)
         session = self._session
         if session is None:
             return
@@ -154,6 +163,7 @@ class WebmailTab:
 
     def drained(self) -> None:
         """What waited has been written."""
+        self._tap.release(Hold.OUTPUT)
 
     def lost(self, _reason: str) -> None:
         """The socket is no more."""

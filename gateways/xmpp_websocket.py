@@ -85,12 +85,12 @@ async def _upgrade(reception: Reception, options: StreamOptions, encryption: Enc
                 nursery, visit.stream, max_message_size=options.limits.stanza_bytes or UNLIMITED_BYTES
             )
             socket = await asked.accept(subprotocol=SUBPROTOCOL)
-        transport = WebSocketTransport(socket, visit.stream, visit.request.peer)
+        transport = WebSocketTransport(reception, socket, visit.stream, visit.request.peer)
         connection = Connection(reception, transport, stream, _nothing, has_frames=True)
         visit.on_shutdown = connection.shut_down
         transport.receiver = connection
         connection.open()
-        await transport.run(reception)
+        await transport.run()
         nursery.cancel_scope.cancel()
 
 

@@ -46,6 +46,10 @@ class Framing(Protocol):
     def waiting_bytes(self) -> int:
         """Input that is not parsed yet."""
 
+    @property
+    def held_bytes(self) -> int:
+        """What input that is not a whole item yet takes in memory, about."""
+
     def next_item(self) -> Header | Element | Closing | None:
         """The next complete item; None when more input is needed.
 
@@ -89,6 +93,11 @@ class TcpFraming:
     def waiting_bytes(self) -> int:
         """Input that is not parsed yet."""
         return self._parser.waiting_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """What input that is not a whole item yet takes in memory."""
+        return self._parser.held_bytes
 
     def next_item(self) -> Header | Element | Closing | None:
         """The next complete item."""
@@ -161,6 +170,11 @@ class WebSocketFraming:
     def waiting_bytes(self) -> int:
         """Input that is not parsed yet."""
         return sum(map(len, self._messages))
+
+    @property
+    def held_bytes(self) -> int:
+        """What input that is not a whole item yet takes in memory."""
+        return self.waiting_bytes
 
     def next_item(self) -> Header | Element | Closing | None:
         """The next complete item."""

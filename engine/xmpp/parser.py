@@ -1,10 +1,10 @@
 """The parser: bytes become elements, and what XMPP forbids is refused before any tree exists.
 
 expat reads, its calls become `Element`s; no string is looked at twice. XMPP restricts XML (RFC 6120, 11.1): a DTD, an
-entity other than the predefined five, a comment and a processing instruction are refused where they start. So are
-another encoding than UTF-8 (11.6), and a stanza, token, nesting or list of attributes over its limit (13.12). A refusal is
-a `StreamError` and comes after all that was right before it. The same bytes give the same items and the same refusal
-wherever they were cut into pieces.
+entity other than the predefined five, a comment and a processing instruction are refused where they start. So are another
+encoding than UTF-8 (11.6), and a stanza (in bytes or elements), token, nesting or list of attributes over its limit
+(13.12). A refusal is a `StreamError` and comes after all that was right before it. The same bytes give the same items and
+the same refusal wherever they were cut into pieces.
 
 Two ways to read. *Stepwise*, the parser goes no further than the next item that is asked for, so whoever must change the
 stream in between (TLS, SASL) finds the rest of the input untouched: `take_rest`. Otherwise it reads all there is at once,
@@ -25,7 +25,7 @@ from xml.parsers import expat
 import msgspec
 
 from engine.errors import StreamCondition
-from engine.limits import XML_ATTRIBUTES, XML_DEPTH, XML_STREAM_BYTES, XML_TOKEN_BYTES
+from engine.limits import XML_ATTRIBUTES, XML_DEPTH, XML_ELEMENTS, XML_STREAM_BYTES, XML_TOKEN_BYTES
 from engine.xmpp.tokens import find_tag_end, is_restricted, open_quote, until_opener
 from engine.xmpp.xml import XML, Element, StreamError, start_tag
 
@@ -34,6 +34,9 @@ _SLICE_BYTES = 8_192
 
 _EAGER_BYTES = 1_024
 """An unfinished token up to this size is parsed again with each piece: less than handling the piece costs anyway."""
+
+_ELEMENT_BYTES = 256
+"""In memory, beside its text and names."""
 
 _CACHED_NAMES = 2_048
 """Names of expat that are split already, shared by all streams; a full cache starts again from nothing."""
@@ -106,6 +109,13 @@ class Parser:
         """Input that is not parsed yet."""
         return len(self._rest)
 
+    @property
+    def held_bytes(self) -> int:
+        """What the input that is not a whole item yet takes in memory, about."""
+        if len(self._stack) <= self._level:
+            return len(self._rest) + len(self._tail)
+        return len(self._rest) + self._fed - self._began + self._elements * _ELEMENT_BYTES
+
     def next_item(self) -> Opening | Element | Closing | None:
         """The next complete item; None when more input is needed.
 
@@ -149,6 +159,7 @@ class Parser:
         self._tail = b""  # of these, the bytes of an unfinished token
         self._scanned, self._quote = 0, 0  # of `_rest`, how far the search for the token's end came, and inside what
         self._began = 0  # where the current stanza starts
+        self._elements = 0  # of the current stanza
         self._is_prolog = self._opening is None
         if self._opening is None:
             self._namespaces: dict[str, str] = {}
@@ -266,8 +277,10 @@ class Parser:
                 siblings.append("".join(text))
                 text.clear()
             siblings.append(element)
-            if depth - self._level >= XML_DEPTH:
-                self._refuse(StreamCondition.POLICY_VIOLATION, f"elements nested deeper than {XML_DEPTH}")
+            self._elements += 1
+            if depth - self._level >= XML_DEPTH or self._elements >= XML_ELEMENTS:
+                reason = f"elements nested deeper than {XML_DEPTH}, or more than {XML_ELEMENTS} in one stanza"
+                self._refuse(StreamCondition.POLICY_VIOLATION, reason)
         elif depth < self._level:
             self._open(element, names[2])
         else:
@@ -275,6 +288,7 @@ class Parser:
                 self._check_whitespace()
             self._is_prolog = False
             self._began = self._expat.CurrentByteIndex
+            self._elements = 0
         stack.append(element)
 
     def _open(self, element: Element, prefix: str) -> None:

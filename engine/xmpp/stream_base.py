@@ -76,6 +76,11 @@ class Stream(ABC):
             self._events.append(StreamEnded(None, "the connection was lost"))
         return self._take_events()
 
+    @property
+    def held_bytes(self) -> int:
+        """What input that is not a whole stanza yet takes in memory, about."""
+        return self._framing.held_bytes
+
     def data_to_send(self) -> bytes:
         """Take what is to be written."""
         data = b"".join(self._output)

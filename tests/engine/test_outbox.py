@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.messages import SessionState
-from engine.outbox import UNACKED_EVENTS, WRAP, AckedTooMuch, Outbox, got_by, unwrap
+from engine.outbox import UNACKED_BYTES, UNACKED_EVENTS, WRAP, AckedTooMuch, Outbox, got_by, unwrap
 
 
 def test_what_is_acknowledged_is_not_told_again():
@@ -79,3 +79,38 @@ def test_what_a_client_of_an_earlier_life_has_got(handled, got):
 
 def test_a_client_that_has_told_more_before():
     assert got_by(STATE, 4) is None
+
+
+def test_what_is_too_large_is_forgotten_until_it_is_acknowledged():
+    outbox = Outbox()
+    outbox.add("roster", 1)
+    outbox.add("large", 1, 11, UNACKED_BYTES)
+    assert outbox.is_whole
+    outbox.add("small", 1, 12, 1)
+    assert not outbox.is_whole
+    assert outbox.chats() == (
+        (2, 11),
+        (3, 12),
+    )  # which they are is still known: a kill of the server loses none of them
+    outbox.acknowledge(1)
+    assert not outbox.is_whole
+    outbox.acknowledge(2)
+    assert outbox.is_whole
+    assert outbox.resume(2) == ["small"]
+    outbox.add("larger", 1, 13, UNACKED_BYTES + 1)
+    assert not outbox.is_whole
+    assert outbox.chats() == ((3, 13),)
+    outbox.acknowledge(3)
+    assert outbox.is_whole
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "ack"]), st.integers(0, UNACKED_BYTES))))
+def test_the_bytes_of_an_outbox_are_bounded(steps):
+    outbox = Outbox()
+    for step, size in steps:
+        if step == "add":
+            outbox.add("x" * size, 1, 7, size)
+        else:
+            outbox.acknowledge(min(outbox.sent, outbox.acked + size % 3))
+        assert sum(len(entry.event or "") for entry in outbox._unacked) <= UNACKED_BYTES
+        assert len(outbox.chats()) == outbox.sent - outbox.acked

@@ -19,6 +19,7 @@ from engine.limits import (
     Limits,
 )
 from engine.xmpp.stream import ClientStream
+from gateways.budget import Budget
 from gateways.connection import BACKPRESSURE_BYTES, Connection
 from gateways.tap import BURST_SECONDS
 from gateways.throttle import FREE_FAILURES
@@ -358,6 +359,32 @@ async def test_a_fast_client_is_read_more_slowly_and_loses_nothing(mock_clock: M
         await jump(mock_clock, BURST_SECONDS)
         assert line.transport.is_reading
         assert line.ends == []
+
+
+async def test_a_client_that_says_much_in_little_is_read_more_slowly(mock_clock: MockClock):
+    async with logged_in(Limits(bytes_per_second=0, stanzas_per_second=100, logins_per_minute=0)) as line:
+        line.send("<presence/>" * 300)
+        assert line.transport.is_reading
+        line.send("<presence/>" * 100)
+        assert not line.transport.is_reading
+        await jump(mock_clock, BURST_SECONDS)
+        assert line.transport.is_reading
+        assert line.ends == []
+
+
+async def test_who_has_most_of_the_memory_of_all_is_cut():
+    async with open_house(budget=Budget(free=1_000, shared=10_000)) as house:
+        slow, hoarder = await Line(house).login(), await Line(house).login()
+        slow.transport.waiting = 8_000
+        slow.say("x")
+        hoarder.send(f"<message><body>{'x' * 900}")
+        assert (slow.ends, hoarder.ends) == ([], [])
+        hoarder.send("x" * 9_000)
+        assert (slow.ends, hoarder.ends) == ([], ["too much in memory"])
+        assert house.reception.budget.held > 0
+        slow.transport.waiting = 0
+        slow.connection.drained()
+        assert house.reception.budget.held == 0
 
 
 async def test_a_slow_reader_is_not_asked_for_more():

@@ -34,6 +34,7 @@ tls = "optional"
 listen = "127.0.0.1:0"
 [limits]
 bytes_per_second = 0
+stanzas_per_second = 0
 logins_per_minute = 0
 sessions_per_user = 0
 """

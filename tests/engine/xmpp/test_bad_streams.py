@@ -9,7 +9,7 @@ import time
 import pytest
 
 from engine.errors import StreamCondition
-from engine.limits import LOGIN_ATTEMPTS, PRE_LOGIN_BYTES, PRE_LOGIN_STANZA_BYTES, XML_TOKEN_BYTES
+from engine.limits import LOGIN_ATTEMPTS, PRE_LOGIN_BYTES, PRE_LOGIN_STANZA_BYTES, XML_ELEMENTS, XML_TOKEN_BYTES
 from engine.xmpp.parser import Parser
 from engine.xmpp.sasl import SaslCondition
 from engine.xmpp.stream_base import State
@@ -139,6 +139,7 @@ STREAM_CASES = [
     ("giant stanza before login", opened, b"<auth>" + b"x" * (PRE_LOGIN_STANZA_BYTES + 9), C.POLICY_VIOLATION),
     ("giant stanza", bound, b"<message><body>" + b"x" * 262_200, C.POLICY_VIOLATION),
     ("giant stanza of small parts", bound, b"<message>" + b"<a>b</a>" * 40_000, C.POLICY_VIOLATION),
+    ("stanza of too many elements", bound, b"<message>" + b"<a/>" * XML_ELEMENTS, C.POLICY_VIOLATION),
     ("endless whitespace before login", opened, b" " * (PRE_LOGIN_BYTES + 1), C.POLICY_VIOLATION),
     ("stanza before TLS", opened, b"<message to='bob@example.org'/>", C.NOT_AUTHORIZED),
     ("stanza before login", secured, b"<presence/>", C.NOT_AUTHORIZED),
