@@ -43,6 +43,10 @@ T = TypeVar("T")
 BUSY_SECONDS = 1.0
 """How long a lock of another process (a backup, a curious operator) is waited for; then `StorageUnavailable`."""
 
+BUSY_AGAIN_SECONDS = 0.05
+"""How long it is waited for by the next ones, until one has succeeded: whoever queues behind them, readers of histories among
+them, must not wait a second for each."""
+
 CACHE_KIB = 32 * 1024
 """Pages kept in memory by each connection: the growing ends of some thousand people's histories."""
 
@@ -346,11 +350,27 @@ class _Line:
         self.lock = asyncio.Lock()
         self._connect = connect
         self._connection: aiosqlite.Connection | None = None
+        self._was_busy = False
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
             self._connection = await self._connect()
-        return await _do(self._connection, work)
+            self._was_busy = False
+        try:
+            result = await _do(self._connection, work)
+        except sqlite3.Error as error:
+            if _code(error) == sqlite3.SQLITE_BUSY and not self._was_busy:
+                await self._wait_for_others(self._connection, BUSY_AGAIN_SECONDS)
+                self._was_busy = True
+            raise
+        if self._was_busy:
+            await self._wait_for_others(self._connection, BUSY_SECONDS)
+            self._was_busy = False
+        return result
+
+    @staticmethod
+    async def _wait_for_others(connection: aiosqlite.Connection, seconds: float) -> None:
+        await _do(connection, lambda line: line.execute(f"PRAGMA busy_timeout = {seconds * 1_000:.0f}").close())
 
     async def drop(self) -> None:
         connection, self._connection = self._connection, None

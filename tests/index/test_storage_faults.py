@@ -74,6 +74,19 @@ async def test_locked_by_another_process(disk, other):
     await works(disk)
 
 
+async def test_a_lock_that_stays_is_not_waited_for_again(disk, other):
+    """Who reads history queues behind the commits: a second for each of them would stop all readers."""
+    other.execute("BEGIN EXCLUSIVE")
+    await refused(disk, "locked", "SQLITE_BUSY")
+    begun = time.monotonic()
+    for _ in range(3):
+        await refused(disk, "locked", "SQLITE_BUSY")
+    assert time.monotonic() - begun < 0.9
+    other.execute("ROLLBACK")
+    await works(disk)
+    assert await write(disk, "PRAGMA busy_timeout") == [(1_000,)]
+
+
 async def test_a_lock_that_is_soon_gone_is_waited_for(disk, other):
     other.execute("BEGIN IMMEDIATE")
 
