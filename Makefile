@@ -5,7 +5,7 @@ BIN := .venv/bin
 UI := gateways/webmail_ui
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: run test check ui ui-check format kill resume devices scale search load load-peers load-gate clean
+.PHONY: run test check ui ui-check format kill resume faults devices scale search load load-peers load-gate clean
 
 run: .venv/ready ui
 	$(BIN)/rookery demo
@@ -44,6 +44,11 @@ kill: .venv/ready
 # A hundred times kill -9, or broken connections, and every session goes on.
 resume: .venv/ready
 	$(BIN)/python -m tests.faults.resume --rounds 100
+
+# The fault table: everything that may happen to a server, and what is lost; with Debian's Prosody and ejabberd beside it.
+# Some rows need root (strace, a small file system, a network namespace).
+faults: .venv/ready
+	$(BIN)/python -m tests.faults --json build/faults.json --markdown build/faults.md
 
 # Ten thousand random stories of one conversation on three devices.
 devices: .venv/ready

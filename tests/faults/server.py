@@ -42,7 +42,7 @@ class Server:
 
     Attributes:
         name: in its certificate; domains that are added later may not be there.
-        serving: the command that runs it.
+        serving: the command that runs it; wrapping: what stands before it; environment: that it has beside the usual one.
     """
 
     def __init__(self, folder: Path, *domains: str) -> None:
@@ -52,6 +52,8 @@ class Server:
         self.data = folder / "data"
         self.log = folder / "server.log"
         self.serving: tuple[str, ...] = ("--config", str(self.config), "serve")
+        self.wrapping: tuple[str, ...] = ()
+        self.environment: dict[str, str] = {}
         self.ports: dict[str, int] = {}
         self._process: trio.Process | None = None
         self.config.write_text(CONFIGURATION.format(", ".join(f'"{domain}"' for domain in domains)))
@@ -77,7 +79,11 @@ class Server:
         """Begin to start."""
         with self.log.open("ab") as log:
             self._process = await trio.lowlevel.open_process(
-                [*ROOKERY, *self.serving], cwd=ROOT, stdout=subprocess.PIPE, stderr=log
+                [*self.wrapping, *ROOKERY, *self.serving],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **self.environment},
             )
 
     async def start(self) -> None:
@@ -96,7 +102,7 @@ class Server:
     async def kill(self) -> None:
         """Kill -9."""
         self.process.kill()
-        await self._ended()
+        await self.ended()
 
     async def stop(self) -> int:
         """End it in good order; its exit status. One that does not run stays as it is."""
@@ -104,11 +110,12 @@ class Server:
             return 0
         self._process.terminate()
         with trio.move_on_after(STOP_SECONDS), trio.CancelScope(shield=True):
-            return await self._ended()
+            return await self.ended()
         await self.kill()
         raise AssertionError(f"the server did not stop within {STOP_SECONDS} s")
 
-    async def _ended(self) -> int:
+    async def ended(self) -> int:
+        """Wait for its end, which is near; its exit status."""
         with trio.CancelScope(shield=True):
             status = await self.process.wait()
             if self.process.stdout is not None:

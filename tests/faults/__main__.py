@@ -1,0 +1,81 @@
+"""The fault table: ``python -m tests.faults`` (long, `make faults`), ``python -m tests.faults --short --row crash-points``.
+
+Runs the rows, prints each with its figure, the peers' and the bar, and the table at the end; exit 1 when a bar is missed. Every
+row is a module with a coroutine ``play(seed, scale, show)`` that returns an `Outcome`. They need Linux; some need root (strace,
+a small file system, a network namespace), and say so when they cannot be run.
+"""
+
+import secrets
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import click
+import msgspec
+import trio
+
+from tests.faults import crash_points, power, storage
+from tests.faults.outcome import Outcome, Scale, command_of, machine, markdown, text
+
+Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
+
+ROWS: dict[str, Play] = {
+    "crash-points": crash_points.play,
+    "power": power.play,
+    "storage": storage.play,
+}
+
+
+def run(name: str, seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
+    """One row; one that fails by itself has missed."""
+    began = time.monotonic()
+    try:
+        outcome = trio.run(ROWS[name], seed, scale, show)
+    except BaseException as error:  # the rows after it are still to be run
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        told = "".join(traceback.format_exception(error)).strip()
+        show(told)
+        outcome = Outcome(name=name, fault="", bar="", figure="the row itself failed", problems=[told[-2_000:]])
+    outcome.seed, outcome.seconds = seed, time.monotonic() - began
+    outcome.command = command_of(name, seed, scale)
+    return outcome
+
+
+@click.command()
+@click.option("--short", is_flag=True, help="Seconds for each row; what `make test` runs.")
+@click.option("--row", "names", multiple=True, type=click.Choice(list(ROWS)), help="Only these.")
+@click.option("--seed", default=lambda: 1 + secrets.randbelow(999_999), type=int, help="A random one if not given.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--add", is_flag=True, help="Keep the rows of the JSON file that are not run now.")
+def main(
+    short: bool, names: tuple[str, ...], seed: int, json_file: Path | None, markdown_file: Path | None, add: bool
+) -> None:
+    """Harm the server in every way, and see what is lost."""
+    scale: Scale = "short" if short else "long"
+    outcomes: dict[str, Outcome] = {}
+    if add and json_file is not None and json_file.exists():
+        outcomes = {each.name: each for each in msgspec.json.decode(json_file.read_bytes(), type=list[Outcome])}
+    click.echo(f"seed {seed}, {scale}, {machine()}")
+    now = []
+    for name in names or tuple(ROWS):
+        outcome = run(name, seed, scale, lambda said, name=name: click.echo(f"  {name}: {said}", err=True))
+        now.append(outcome)
+        outcomes[name] = outcome
+        click.echo(text(outcome))
+        if json_file is not None:
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_bytes(msgspec.json.format(msgspec.json.encode(list(outcomes.values()))))
+    if markdown_file is not None:
+        markdown_file.parent.mkdir(parents=True, exist_ok=True)
+        markdown_file.write_text(markdown(sorted(outcomes.values(), key=lambda each: list(ROWS).index(each.name))))
+    missed = [each.name for each in now if each.verdict == "missed"]
+    click.echo(f"{len(now)} rows, missed: {', '.join(missed) or 'none'}; seed {seed}")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
