@@ -1,8 +1,8 @@
-"""The island: the one asyncio loop of the process, in a thread of its own.
+"""The island: where asyncio is spoken.
 
-aiosqlite speaks asyncio only, everything else of Rookery is trio. A trio task calls `Island.run` with a coroutine function;
-it runs on the loop, and its result or error comes back to the trio task. There is no thread per call: the way there is
-`call_soon_threadsafe`, the way back a trio token and `reschedule`.
+aiosqlite speaks asyncio only, everything else of Rookery is trio. A trio task calls `Island.run` with a coroutine function; it
+runs on the island's loop, which is of `index.asyncio_loop` and so on trio's own thread, and its result or error comes back to
+the trio task. The threads are aiosqlite's: one for each connection.
 
 **Cancellation.** The caller is never rescheduled before the coroutine has ended, so nothing goes on unseen.
 
@@ -14,57 +14,50 @@ it runs on the loop, and its result or error comes back to the trio task. There 
 """
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 import trio
+
+from index.asyncio_loop import TrioLoop
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Island:
-    """The asyncio loop and its thread. Opened, used and closed in one trio run.
+    """The asyncio loop of the process. Opened, used and closed in one trio run.
 
     ``async with Island() as island: await island.run(coroutine_function, *args)``
     """
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._token: trio.lowlevel.TrioToken | None = None
-        self._calls: set[_Call] = set()  # touched in trio's thread only
+        self._loop: TrioLoop | None = None
+        self._calls: set[_Call] = set()
         self._is_idle = trio.Event()
 
     async def open(self) -> None:
-        """Start the loop's thread."""
+        """Make the loop."""
         if self._loop is not None:
             raise RuntimeError("the island is open already")
-        self._token = trio.lowlevel.current_trio_token()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._live, args=(self._loop,), name="asyncio island", daemon=True)
-        self._thread.start()
+        self._loop = TrioLoop()
         await trio.lowlevel.checkpoint()
 
     async def close(self) -> None:
-        """Cancel what `run` has under way, wait for what `run_to_end` has, then end the loop and its thread."""
+        """Cancel what `run` has under way, wait for what `run_to_end` has, then end the loop."""
         loop, self._loop = self._loop, None
-        if loop is None or self._thread is None:
+        if loop is None:
             return
         with trio.CancelScope(shield=True):
             for call in self._calls:
                 if call.is_cancellable:
-                    loop.call_soon_threadsafe(call.cancel)
+                    call.cancel()
+            loop.step()
             while self._calls:
                 self._is_idle = trio.Event()
                 await self._is_idle.wait()
-            loop.call_soon_threadsafe(loop.stop)
-            # The loop has nothing left to do, so its thread ends at once.
-            await trio.to_thread.run_sync(self._thread.join)
-        self._thread = None
+        loop.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -97,25 +90,26 @@ class Island:
 
     async def _call(self, call: "_Call") -> Any:
         await trio.lowlevel.checkpoint_if_cancelled()
-        loop, token, task = self._loop, self._token, trio.lowlevel.current_task()
-        if loop is None or token is None:
+        loop = self._loop
+        if loop is None:
             raise RuntimeError("the island is closed")
         raise_cancel: Callable[[], None] | None = None
-
-        def ended() -> None:
-            trio.lowlevel.reschedule(task)
 
         def abort(raise_it: Callable[[], None]) -> trio.lowlevel.Abort:
             nonlocal raise_cancel
             if call.is_cancellable:
                 raise_cancel = raise_it
-                loop.call_soon_threadsafe(call.cancel)
+                call.cancel()
+                loop.step()
             return trio.lowlevel.Abort.FAILED
 
         self._calls.add(call)
         try:
-            loop.call_soon_threadsafe(call.begin, loop, token, ended)
-            await trio.lowlevel.wait_task_rescheduled(abort)
+            call.begin(loop)
+            loop.step()
+            if not call.is_over:
+                call.caller = trio.lowlevel.current_task()
+                await trio.lowlevel.wait_task_rescheduled(abort)
         finally:
             self._calls.discard(call)
             if not self._calls:
@@ -131,30 +125,22 @@ class Island:
                 call.error = None  # else the error's traceback holds the frame that holds the error
         return call.result
 
-    @staticmethod
-    def _live(loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            loop.run_forever()
-            loop.run_until_complete(loop.shutdown_asyncgens())
-        finally:
-            loop.close()
-
 
 class _Call:
-    """One coroutine on its way there and back. All methods run on the loop."""
+    """One coroutine and who waits for it."""
 
-    __slots__ = ("_ended", "_function", "_task", "_token", "error", "is_cancellable", "is_cut_off", "result")
+    __slots__ = ("_function", "_task", "caller", "error", "is_cancellable", "is_cut_off", "is_over", "result")
 
     def __init__(self, function: Callable[[], Awaitable[Any]], *, is_cancellable: bool) -> None:
         self._function = function
+        self._task: asyncio.Task[Any] | None = None
         self.is_cancellable = is_cancellable
-        self.is_cut_off = False
+        self.is_over = self.is_cut_off = False
+        self.caller: trio.lowlevel.Task | None = None
         self.error: BaseException | None = None
         self.result: Any = None
-        self._task: asyncio.Task[Any] | None = None
 
-    def begin(self, loop: asyncio.AbstractEventLoop, token: trio.lowlevel.TrioToken, ended: Callable[[], None]) -> None:
-        self._token, self._ended = token, ended
+    def begin(self, loop: TrioLoop) -> None:
         self._task = loop.create_task(self._run())
         self._task.add_done_callback(self._end)
 
@@ -166,12 +152,13 @@ class _Call:
         return await self._function()
 
     def _end(self, task: asyncio.Task[Any]) -> None:
-        self._task = None
+        self._task, self.is_over = None, True
         if task.cancelled():
             self.is_cut_off = True
         else:
             self.error = task.exception()
             if self.error is None:
                 self.result = task.result()
-        with suppress(trio.RunFinishedError):  # nobody is left to hear it
-            self._token.run_sync_soon(self._ended)
+        caller, self.caller = self.caller, None
+        if caller is not None:
+            trio.lowlevel.reschedule(caller)

@@ -43,7 +43,7 @@ STOPS = (
         r"actors/(scribe|indexer)|index/(histor|texts|tokens|tantivy|contact|chapters)",
         "5 archive: text index, searches",
     ),
-    (r"index/(asyncio_island)", "5 archive: to the other thread and back"),
+    (r"index/asyncio_(island|loop)", "5 archive: to the other thread and back"),
     (r"index/database.*:_transact", "5 archive: commit, with the wait for the disk"),
     (r"index/", "5 archive: rows"),
     (r"actors/directory", "6 directory"),
@@ -53,7 +53,6 @@ STOPS = (
 
 THREADS = (
     (r".*aiosqlite/", "of a database"),
-    (r"index/asyncio_island|.*asyncio/", "asyncio: between trio and the databases"),
     (r"config/cli", "main: trio, actors, connections"),
     (r".*_core/_thread_cache|.*trio/_threads", "of trio, for what waits (indexes)"),
 )
