@@ -18,6 +18,7 @@ The names in `__all__` are to be imported from here; of Pykka, other packages se
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -49,6 +50,7 @@ __all__ = [
     "Decision",
     "Escalation",
     "FutureNotReady",
+    "Queues",
     "Runtime",
     "RuntimeStatus",
     "SetAside",
@@ -86,6 +88,22 @@ class RuntimeStatus(msgspec.Struct, frozen=True):
     set_aside: int
 
 
+class Queues(msgspec.Struct, frozen=True):
+    """All mailboxes of a runtime, together.
+
+    Attributes:
+        waiting: messages that wait now.
+        deepest: messages that wait in the fullest one.
+        deepest_of: the class of its actor; empty: nothing waits.
+        dropped: messages lost at the limit of a mailbox since the start, by class of its actor and reason.
+    """
+
+    waiting: int
+    deepest: int
+    deepest_of: str
+    dropped: dict[tuple[str, str], int]
+
+
 class Runtime:
     """The actors of one trio run.
 
@@ -105,6 +123,7 @@ class Runtime:
         self.post = Post(self.admit)
         self._timers = Timers()
         self._seats: dict[Seat, None] = {}
+        self._dropped: Counter[tuple[str, str]] = Counter()  # by those who are gone
         self._nursery: trio.Nursery | None = None
         self._unspawned: list[Seat] = []
         self._fatal: Escalation | None = None
@@ -140,6 +159,20 @@ class Runtime:
             restarts=self.supervision.restarts,
             set_aside=self.supervision.set_aside_count,
         )
+
+    @property
+    def queues(self) -> Queues:
+        """All mailboxes as of now; looks at each actor: 1 ms for some thousand."""
+        dropped = self._dropped.copy()
+        waiting = deepest = 0
+        deepest_of = ""
+        for seat in self._seats:
+            depth = len(seat)
+            waiting += depth
+            if depth > deepest:
+                deepest, deepest_of = depth, seat.ref.actor_class.__name__
+            _count_dropped(dropped, seat)
+        return Queues(waiting, deepest, deepest_of, dict(dropped))
 
     # -- running -------------------------------------------------------------------------------------------------------
 
@@ -272,6 +305,7 @@ class Runtime:
         if seat not in self._seats:
             return
         del self._seats[seat]
+        _count_dropped(self._dropped, seat)
         if len(seat):
             logger.debug("%s stopped before it handled %d messages", seat.ref, len(seat))
         seat.actor._actor_loop_teardown()  # noqa: SLF001 - Pykka's own answers to pending asks
@@ -308,3 +342,8 @@ class Runtime:
             self.release(seat)
         self.dispatcher.busy_workers = 0
         self.dispatcher.clear()
+
+
+def _count_dropped(dropped: "Counter[tuple[str, str]]", seat: Seat) -> None:
+    for reason, count in (seat.dropped or {}).items():
+        dropped[seat.ref.actor_class.__name__, reason] += count

@@ -14,6 +14,7 @@ Pykka's own messages (stop, proxy calls) are handled between batches, in order, 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import trio
 from pykka import ActorDeadError
 from pykka._envelope import Envelope
 
@@ -31,11 +32,13 @@ class Worker(TrioActor):
 
     Attributes:
         batch_limit: messages that `handle` gets at most.
+        busy_since: when the batch was begun that is being handled (`trio.current_time`); None: none is.
     """
 
     mailbox_limit: ClassVar[int] = WORKER_MAILBOX_LIMIT
     mailbox_policy: ClassVar[Policy] = Policy.REFUSE
     batch_limit: ClassVar[int] = 256
+    busy_since: float | None = None
 
     async def linger(self) -> None:
         """Wait a moment before the next batch is taken, if more is worth waiting for."""
@@ -119,7 +122,12 @@ async def _work_off(supervision: Supervision, seat: Seat, batch: list[Any]) -> N
 
 
 async def _handle(seat: Seat, batch: list[Any]) -> None:
-    await seat.actor.handle([message_of(item) for item in batch])  # type: ignore[attr-defined]
+    worker = seat.actor
+    worker.busy_since = trio.current_time()  # type: ignore[attr-defined]
+    try:
+        await worker.handle([message_of(item) for item in batch])  # type: ignore[attr-defined]
+    finally:
+        worker.busy_since = None  # type: ignore[attr-defined]
     for item in batch:
         if type(item) is Envelope and item.reply_to is not None:
             item.reply_to.set(None)

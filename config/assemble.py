@@ -21,13 +21,14 @@ from typing import Any, Final
 import trio
 
 from actors.directory import Directory
+from actors.pulse import Pulse
 from actors.registrar import administer
 from actors.retention import finish
 from actors.runtime import ActorRef, Runtime
 from actors.sessions import Sessions
 from actors.supervisor import Ports, Supervisor, tell_sender
 from config.settings import Endpoint, Settings
-from config.status import figures
+from config.status import Meter
 from config.upkeep import HistoryIndex, Stores, open_stores, purge_history, reindex, verify
 from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, RemovedContact
@@ -128,6 +129,10 @@ class _Server:
         self._sessions = Sessions(self._runtime, self._directory, random_token)
         self._reception = Reception(self._runtime, stores.accounts, self._sessions, mux, settings.limits)
         self._gateways: list[ActorRef[Any]] = []
+        self._pulse = Pulse()
+        self._meter = Meter(
+            stores, self._runtime, self._directory, self._reception, gateways=self._gateways, pulse=self._pulse
+        )
         self._certificate = _certificate(settings, domains)
 
     @classmethod
@@ -155,6 +160,7 @@ class _Server:
             with trio.move_on_after(INDEX_SECONDS):
                 await indexed.wait()
             nursery.start_soon(self._finish_removals)
+            nursery.start_soon(self._pulse.run)
             await nursery.start(self._reception.run)
             async with trio.open_nursery() as doors:
                 listening = await self._open_gateways(doors)
@@ -213,7 +219,14 @@ class _Server:
             addresses = [_pair(settings.web.listen)]
             routes = self._routes(web_encryption)
             opened.append(("web", await nursery.start(web.serve, reception, addresses, routes, web_encryption)))
-        self._gateways = [listening.gateway for _, listening in opened]
+        if settings.metrics.listen is not None:
+            from gateways import metrics  # noqa: PLC0415 -- its library takes a tenth of a second, which only its users pay
+
+            addresses = [_pair(settings.metrics.listen)]
+            routes = metrics.routes(self._meter.measures)
+            serve_metrics = partial(web.serve, name="metrics")
+            opened.append(("metrics", await nursery.start(serve_metrics, reception, addresses, routes, None)))
+        self._gateways += [listening.gateway for _, listening in opened]
         return [f"{name} {address}" for name, listening in opened for address in listening.addresses]
 
     def _routes(self, encryption: Encryption | None) -> Mapping[str, web.Route]:
@@ -274,7 +287,7 @@ class _Server:
             verify=partial(verify, self._stores),
             reindex=partial(reindex, self._stores, pause=REINDEX_PAUSE_SECONDS),
             purge=partial(purge_history, self._stores, pause=REINDEX_PAUSE_SECONDS),
-            status=partial(figures, self._stores, self._runtime, self._directory, self._reception, self._gateways),
+            status=self._meter.figures,
         )
 
 

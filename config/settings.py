@@ -98,6 +98,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     frame_ancestors: tuple[str, ...]
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``[metrics]``. `listen`: where figures are told to whoever asks; None: nowhere."""
+
+    listen: Endpoint | None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file.
 
@@ -108,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         xmpp: ``[xmpp]``.
         tls: ``[tls]``; None: a self-signed certificate.
         web: ``[web]``.
+        metrics: ``[metrics]``.
         limits: ``[limits]``.
     """
 
@@ -117,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     xmpp: XmppSettings
     tls: TlsSettings | None
     web: WebSettings
+    metrics: MetricsSettings
     limits: Limits
 
     def listeners(self) -> list[tuple[str, Endpoint]]:
@@ -125,6 +133,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         found += [(f"xmpp.direct_tls_listen[{i}]", endpoint) for i, endpoint in enumerate(self.xmpp.direct_tls_listen)]
         if self.web.listen is not None:
             found.append(("web.listen", self.web.listen))
+        if self.metrics.listen is not None:
+            found.append(("metrics.listen", self.metrics.listen))
         return found
 
 
@@ -180,7 +190,8 @@ class _Reader:
         """The whole file."""
         keys = {**defaults(), "tls": {}}
         top = self.known("", table, keys)
-        xmpp, web, limits = (self.table(name, top, defaults()[name]) for name in ("xmpp", "web", "limits"))
+        tables = ("xmpp", "web", "metrics", "limits")
+        xmpp, web, metrics, limits = (self.table(name, top, defaults()[name]) for name in tables)
         return Settings(
             file=self.file,
             data_dir=self.path("data_dir", top["data_dir"]),
@@ -192,6 +203,7 @@ class _Reader:
             ),
             tls=self.tls(top["tls"]) if "tls" in table else None,
             web=self.web(web),
+            metrics=MetricsSettings(listen=self.endpoint_or_none("metrics.listen", metrics["listen"])),
             limits=Limits(**{name: self.limit(name, value) for name, value in limits.items()}),
         )
 
@@ -253,7 +265,7 @@ class _Reader:
 
     def web(self, table: Table) -> WebSettings:
         return WebSettings(
-            listen=None if table["listen"] == "" else self.endpoint("web.listen", table["listen"]),
+            listen=self.endpoint_or_none("web.listen", table["listen"]),
             tls=self.boolean("web.tls", table["tls"]),
             url="" if table["url"] == "" else self.origin("web.url", table["url"]),
             allowed_origins=tuple(self.items("web.allowed_origins", table["allowed_origins"], self.origin)),
@@ -276,6 +288,9 @@ class _Reader:
     def endpoints(self, key: str, value: Any) -> tuple[Endpoint, ...]:
         found = self.items(key, value, self.endpoint)
         return tuple(endpoint for endpoint in found if endpoint is not None)
+
+    def endpoint_or_none(self, key: str, value: Any) -> Endpoint | None:
+        return None if value == "" else self.endpoint(key, value)
 
     def endpoint(self, key: str, value: Any) -> Endpoint | None:
         if not isinstance(value, str):

@@ -21,6 +21,7 @@ What you find in this package, all of it plain functions over values, without tr
 `administration`   what an operator can ask for
 `retention`        what goes from the archive for good: what is too old, and the history of who was removed
 `ports`            what is kept or found elsewhere: archive, accounts, contact search, a client's wire
+`measures`         figures that the server gives of itself
 `errors` `limits`  why something is refused; what is bounded, where, and why there
 `webmail`          the browser's frames, read and written
 `xmpp`             the protocol without I/O: bytes in, events out; one stream, two framings; a feature is a small file
