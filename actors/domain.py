@@ -73,6 +73,7 @@ class Domain(TrioActor):
         self._limits = limits
         self._board: defaultdict[str, dict[str, PresenceChange]] = defaultdict(dict)
         self._statuses: dict[str, Status] = {}
+        self._changed_at: dict[str, float] = {}  # when a status changed last; nothing of who was not there yet
         self._changes: dict[Jid, PresenceChange] = {}
         self._last_flush = -PRESENCE_WINDOW_SECONDS
         self._is_flush_due = False
@@ -123,7 +124,9 @@ class Domain(TrioActor):
     def _presence_changed(self, event: m.PresenceChanged) -> None:
         change = event.change
         self._changes[change.jid] = change
-        if change.jid.bare not in self._aliases:
+        if change.jid.bare in self._aliases:  # it tells of changes of its status only
+            self._changed_at[change.jid.bare] = trio.current_time()
+        else:
             self._watch(change)
             self._set_status(change.jid.bare, event.status)
         self._flush_soon()
@@ -152,6 +155,7 @@ class Domain(TrioActor):
     def _set_status(self, address: str, status: Status) -> None:
         if self._statuses.get(address, Status.OFFLINE) is status:
             return
+        self._changed_at[address] = trio.current_time()
         if status is Status.OFFLINE:
             del self._statuses[address]
         else:
@@ -204,6 +208,13 @@ class Domain(TrioActor):
             board = (entry for entries in self._board.values() for entry in entries.values())
             entries = tuple(self._blocks.visible(board, session))
         self._tell(session, m.PresencesFetched(command.request, entries))
+
+    def _fetch_status(self, command: m.FetchStatus) -> None:
+        session, address = command.request.session, command.address
+        is_shown = session.full in self._watchers and self._blocks.separates(session.bare, address) is False
+        at = self._changed_at.get(address) if is_shown else None
+        seconds = None if at is None else int(trio.current_time() - at)
+        self._tell(session, m.StatusFetched(command.request, address, seconds))
 
     def _answer_probe(self, command: m.ProbePresence) -> None:
         if self._refuses_blocker(command):
@@ -350,6 +361,8 @@ class Domain(TrioActor):
         for watcher in self._roster_watchers.values():
             self._push(watcher, event.changes)
         for change in event.changes:
+            if isinstance(change, RemovedContact):
+                self._changed_at.pop(change.address, None)
             if isinstance(change, RemovedContact) and not change.is_alias:
                 self._directory.tell(
                     change.address, m.CloseSession(StreamCondition.NOT_AUTHORIZED, "the account was removed")
@@ -408,6 +421,7 @@ class Domain(TrioActor):
         m.FlushPresence: _flush_presence,
         m.ProbePresence: _answer_probe,
         m.FetchPresences: _fetch_presences,
+        m.FetchStatus: _fetch_status,
         m.Subscribe: _answer_subscription,
         m.FetchBlocked: _fetch_blocked,
         m.BlockedChanged: _blocked_changed,

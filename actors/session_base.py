@@ -318,6 +318,7 @@ OF_THE_CLIENT: Final = frozenset(
         m.SendPresence,
         m.ProbePresence,
         m.FetchPresences,
+        m.FetchStatus,
         m.Subscribe,
         m.FetchRoster,
         m.SetPersonalContact,

@@ -325,7 +325,7 @@ class User(TrioActor):
         if self._contact(command.to.bare) is not None:
             self._tell(self._domain, command)
 
-    def _fetch_presences(self, command: m.FetchPresences) -> None:
+    def _ask_board(self, command: m.FetchPresences | m.FetchStatus) -> None:
         self._pass_on(self._domain, command)  # behind what the session has said of itself
 
     # -- contacts ------------------------------------------------------------------------------------------------------
@@ -421,7 +421,8 @@ class User(TrioActor):
         m.SendPresence: _direct_presence,
         m.ProbePresence: _ask_domain,
         m.Subscribe: _ask_domain,
-        m.FetchPresences: _fetch_presences,
+        m.FetchPresences: _ask_board,
+        m.FetchStatus: _ask_board,
         m.FetchRoster: _fetch_roster,
         m.PersonalFetched: _personal_fetched,
         m.SetPersonalContact: _set_personal,

@@ -61,6 +61,8 @@ class WebSession(SessionBase):
         m.Disconnect: _disconnected,
         m.ChatArchived: SessionBase.give,
         m.PresencesFetched: SessionBase.give,
+        m.StatusFetched: SessionBase.give,
         m.SendChat: SessionBase.tell_user,
         m.FetchPresences: SessionBase.tell_user,
+        m.FetchStatus: SessionBase.tell_user,
     }

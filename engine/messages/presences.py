@@ -76,6 +76,21 @@ class PresencesFetched(msgspec.Struct, frozen=True):
     changes: tuple[PresenceChange, ...]
 
 
+class FetchStatus(msgspec.Struct, frozen=True):
+    """session -> user -> domain: how long a contact, a person or an alias, has had the status that it has."""
+
+    request: Request
+    address: str
+
+
+class StatusFetched(msgspec.Struct, frozen=True):
+    """domain -> session. `seconds`: since the status changed; None: it is not known, or not for this session to know."""
+
+    request: Request
+    address: str
+    seconds: int | None
+
+
 class SubscriptionAnswered(msgspec.Struct, frozen=True):
     """domain -> session: from whom, and what."""
 

@@ -123,11 +123,18 @@ class AskCard(Frame, frozen=True, tag="card"):
     address: str
 
 
+class AskSince(Frame, frozen=True, tag="since"):
+    """How long a contact has had the status that it has."""
+
+    q: int
+    address: str
+
+
 class Ping(Frame, frozen=True, tag="ping"):
     """Is anybody there?"""
 
 
-Asked = Hello | Say | Typing | Read | SetStatus | AskHistory | AskConversations | Find | AskCard | Ping
+Asked = Hello | Say | Typing | Read | SetStatus | AskHistory | AskConversations | Find | AskCard | AskSince | Ping
 
 
 # -- to the browser ----------------------------------------------------------------------------------------------------
@@ -289,6 +296,14 @@ class Card(Frame, frozen=True, tag="card"):
     q: int
     address: str
     photo: str = ""
+
+
+class Since(Frame, frozen=True, tag="since"):
+    """The answer to `AskSince`: since how many seconds; absent: it is not known."""
+
+    q: int
+    address: str
+    seconds: int | None = None
 
 
 class Refused(Frame, frozen=True, tag="refused"):

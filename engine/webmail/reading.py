@@ -168,6 +168,10 @@ def _ask_card(frame: f.AskCard, session: Jid, tab: int) -> Sequence[Command]:
     return (m.FetchCard(_request(session, tab, frame.q), Jid.parse(frame.address).bare),)
 
 
+def _ask_since(frame: f.AskSince, session: Jid, tab: int) -> Sequence[Command]:
+    return (m.FetchStatus(_request(session, tab, frame.q), Jid.parse(frame.address).bare),)
+
+
 def _request(session: Jid, tab: int, q: int) -> m.Request:
     return m.Request(session, request_id(tab, q))
 
@@ -194,4 +198,5 @@ _READERS: dict[type, Callable[[Any, Jid, int], Sequence[Command]]] = {
     f.AskConversations: _ask_conversations,
     f.Find: _find,
     f.AskCard: _ask_card,
+    f.AskSince: _ask_since,
 }

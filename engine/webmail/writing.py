@@ -183,6 +183,9 @@ class Writer:
         url = f"data:{photo.media_type};base64,{base64.b64encode(photo.data).decode()}" if photo else ""
         return f.encode(f.Card(_q(event.request), event.contact.address, url))
 
+    def _since(self, event: m.StatusFetched) -> bytes:
+        return f.encode(f.Since(_q(event.request), event.address, event.seconds))
+
     def _refused(self, event: m.RequestRefused) -> bytes | None:
         q = _q(event.request)
         return f.encode(f.Refused(q, event.condition.value, event.text)) if q else None
@@ -202,6 +205,7 @@ class Writer:
         m.ConversationsFetched: _conversations,
         m.ContactsFound: _found,
         m.CardFetched: _card,
+        m.StatusFetched: _since,
         m.RequestRefused: _refused,
     }
 

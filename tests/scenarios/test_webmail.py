@@ -58,6 +58,31 @@ async def test_statuses_are_seen_both_ways(stage: Stage):
 
 
 @play
+async def test_how_long_a_status_lasts_is_told_to_who_may_see_it(stage: Stage):
+    alice, bob = await stage.enter_web("alice"), await stage.enter("bob", show="dnd")
+    await alice.sees(bob.bare, "Busy")
+    for address in (bob.bare, TEAM):
+        since = await alice.asks("since", address=address)
+        assert (since["address"], since["seconds"] < 60) == (address, True)
+    assert "seconds" not in await alice.asks("since", address="erin@example.com")  # was never there
+    await bob.leaves()
+    await alice.sees(bob.bare)
+    assert "seconds" in await alice.asks("since", address=bob.bare)
+    await alice.sets_status("Offline")
+    assert "seconds" not in await alice.asks("since", address=bob.bare)
+
+
+async def test_a_status_that_did_not_change_lasts(autojump_clock):
+    async with memory_stage() as stage:
+        alice, bob = await stage.enter_web("alice"), await stage.enter("bob")
+        await trio.sleep(30)
+        await bob.is_present("", "new words")
+        await trio.sleep(30)
+        await stage.settle(alice)
+        assert (await alice.asks("since", address=bob.bare))["seconds"] in (60, 61)
+
+
+@play
 async def test_offline_in_webmail_is_offline_there_only(stage: Stage):
     web, phone = await stage.enter_web("alice"), await stage.enter("alice", "phone")
     bob = await stage.enter("bob")
