@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import trio
 
-from config import demo_history
+from config import demo_faces, demo_history
 from config.operation import ask, perform
 from config.settings import Settings, SettingsError, load
 from config.terminal import Failed
@@ -136,7 +136,12 @@ def _seed(settings: Settings, kept: Mapping[str, str], passwords: Mapping[str, s
     if ALIAS.address not in _addresses(settings, a.ListAliases()):
         perform(settings, ALIAS)
     with contextlib.suppress(FolderError, StorageUnavailable, DatabaseRefused), claim(settings.data_dir):
-        trio.run(demo_history.write, settings)  # a demo that runs already has its own
+        trio.run(_write, settings)  # a demo that runs already has its own
+
+
+async def _write(settings: Settings) -> None:
+    await demo_history.write(settings)
+    await demo_faces.write(settings, [user.address for user in USERS])
 
 
 def _addresses(settings: Settings, command: a.ListUsers | a.ListAliases) -> set[str]:

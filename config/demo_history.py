@@ -24,12 +24,36 @@ MEMBERS: Final = ("bob", "carol", "dan")
 
 SAID: Final = (
     (
-        6,
-        "09:02",
-        "carol",
+        13,
+        "09:14",
+        "dan",
         "alice",
-        "Good morning Alice! Do you have the figures of the support team for the quarterly report?",
+        "Hello Alice, I am the new sales engineer. Carol says you know everything about support?",
     ),
+    (13, "09:16", "alice", "dan", "Welcome Dan! Everything is a lot, but ask away."),
+    (13, "09:17", "dan", "alice", "How do I get into the ticket system?"),
+    (13, "09:20", "alice", "dan", "With your mail password, at https://tickets.example\nAsk Erin if it says no."),
+    (13, "09:31", "dan", "alice", "It said yes \N{THUMBS UP SIGN}"),
+    (12, "15:02", "bob", "alice", "Do we have someone who speaks Czech? A customer in Brno prefers it on the phone."),
+    (12, "15:10", "alice", "bob", "Erin does. She was born in Plzeň."),
+    (12, "15:11", "bob", "alice", "Perfect, I will ask her nicely."),
+    (
+        12,
+        "15:14",
+        "bob",
+        "erin",
+        "Erin, would you join a call with a customer in Brno tomorrow at two? It is in Czech.",
+    ),
+    (12, "15:22", "erin", "bob", "Jasně! That means yes."),
+    (10, "10:05", "carol", "alice", "The board asks for the figures of all teams on the 19th. A page is enough."),
+    (10, "10:07", "alice", "carol", "Tickets, answer times, and what people liked?"),
+    (10, "10:08", "carol", "alice", "Exactly. And one graph, they love graphs."),
+    (10, "10:09", "alice", "carol", "One graph it is \N{BAR CHART}"),
+    (9, "13:40", "erin", "alice", "I moved the ticket search to the new machine. It should be quicker now."),
+    (9, "13:52", "alice", "erin", "It is! The long list opens at once. What did you do?"),
+    (9, "13:55", "erin", "alice", "One index. And I deleted 2,000 lines, which was the best part."),
+    (9, "13:56", "alice", "erin", "\N{PARTY POPPER}\N{PARTY POPPER}\N{PARTY POPPER}"),
+    (6, "09:02", "carol", "alice", "Good morning Alice! Do you have the figures of support for the quarterly report?"),
     (6, "09:05", "alice", "carol", "Morning. Almost, I am waiting for two numbers from Erin. Is noon early enough?"),
     (6, "09:05", "carol", "alice", "Noon is perfect, thank you."),
     (6, "09:11", "alice", "erin", "Erin, how many tickets were open at the end of June?"),
@@ -55,8 +79,14 @@ SAID: Final = (
     (1, "11:42", "dan", "alice", "That went well. They want an offer for 120 seats."),
     (1, "15:30", "bob", "carol", "Offer 2041 is out. Fingers crossed."),
     (1, "16:45", "erin", "alice", "Can we talk about the on-call plan for August some time this week?"),
+    (0, "-95", "carol", "alice", "Hanover Printing signed! 120 seats, from the 15th."),
+    (0, "-94", "alice", "carol", "That was quick! Congratulations to all three of you \N{BOTTLE WITH POPPING CORK}"),
+    (0, "-92", "carol", "alice", "It was Dan on the phone, really. I will tell the team tonight."),
+    (0, "-91", "alice", "carol", "I am in."),
+    (0, "-38", "bob", "alice", "Hanover asks who answers their questions. May I give them your number?"),
+    (0, "-36", "bob", "alice", "And they would like to see the training room before the 15th."),
 )
-"""Days ago, time of day (UTC), who, to whom, what."""
+"""Days ago, time of day (UTC), who, to whom, what. Today: minus so many minutes."""
 
 UNREAD_DAYS: Final = 1
 """What is older than this was read; of the rest, what nobody has answered was not."""
@@ -68,11 +98,10 @@ async def write(settings: Settings, now: float | None = None) -> bool:
     async with open_archive(settings.data_dir, clock) as archive:
         if await archive.newest():
             return False
-        today = datetime.fromtimestamp(time.time() if now is None else now, UTC).date()
+        began = datetime.fromtimestamp(time.time() if now is None else now, UTC)
         newest = 0
         for days, hour, sender, to, body in SAID:
-            moment = datetime.combine(today - timedelta(days=days), datetime.strptime(hour, "%H:%M").time(), UTC)  # noqa: DTZ007
-            clock.now = moment.timestamp()
+            clock.now = _moment(began, days, hour)
             [stored] = await archive.commit([_draft(sender, to, body)])
             newest = stored.id
             if days > UNREAD_DAYS and to != TEAM:
@@ -81,6 +110,13 @@ async def write(settings: Settings, now: float | None = None) -> bool:
         cursors = {(f"{person}@{DOMAIN}", "demo"): Cursor(0, newest) for person in people}
         await archive.commit((), Notes(cursors))
         return True
+
+
+def _moment(now: datetime, days: int, hour: str) -> float:
+    if not days:
+        return (now + timedelta(minutes=int(hour))).timestamp()
+    time_of_day = datetime.strptime(hour, "%H:%M").time()  # noqa: DTZ007
+    return datetime.combine(now.date() - timedelta(days=days), time_of_day, UTC).timestamp()
 
 
 def _draft(sender: str, to: str, body: str) -> Draft:

@@ -91,12 +91,16 @@ class SetStatus(Frame, frozen=True, tag="status"):
 
 
 class AskHistory(Frame, frozen=True, tag="history"):
-    """Messages of one conversation, or of all: a page before or after an id, the newest without one; or those with words."""
+    """Messages of one conversation, or of all: a page before or after an id, the newest without one; or those with words.
+
+    `start`: from this time on, the oldest first; written as an id is, though it need not be that of a message.
+    """
 
     q: int
     peer: str = ""
     before: str = ""
     after: str = ""
+    start: str = ""
     text: str = ""
     limit: int = 50
 

@@ -145,9 +145,10 @@ def _ask_history(frame: f.AskHistory, session: Jid, tab: int) -> Sequence[Comman
         peer=Jid.parse(frame.peer).bare if frame.peer else "",
         before=_id(frame.before) if frame.before else None,
         after=_id(frame.after) if frame.after else None,
+        start=_id(frame.start) if frame.start else 0,
         text=frame.text[:SEARCH_CHARACTERS],
         limit=max(1, min(frame.limit, HISTORY_PAGE)),
-        is_backwards=not frame.after,
+        is_backwards=not (frame.after or frame.start),
     )
     return (m.FetchHistory(_request(session, tab, frame.q), query),)
 

@@ -67,6 +67,12 @@ class Desk:
         self.page.keyboard.press("Escape")
         return self
 
+    def window(self, button: Locator) -> "Desk":
+        """The window that a button opens."""
+        with self.page.expect_popup() as opened:
+            button.click()
+        return Desk(self.name, opened.value)
+
     def opens(self, contact: str) -> None:
         """A chat with this contact, in the page."""
         self.contact(contact).click()

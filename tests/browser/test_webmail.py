@@ -98,9 +98,10 @@ def test_a_working_day(office):
             expect(alice.page.get_by_role("tabpanel")).to_contain_text(words)
         alice.page.get_by_role("tab", name="Chat").click()
         alice.is_accessible()
-        alice.button("Open").click()
-        alice.hears("Yes, he did")
-        alice.is_accessible()
+        history = alice.window(alice.button("Open"))
+        history.hears("Yes, he did")
+        history.is_accessible()
+        history.page.close()
 
         # search
         box = alice.page.get_by_role("searchbox", name="Search contacts")
@@ -140,9 +141,7 @@ def test_offline_here_is_offline_here_only(office):
 def test_reload_windows_and_a_server_that_restarts(office):
     alice, bob = office.desk("alice").is_in(), office.desk("bob").is_in()
     alice.contact("Bob Berger").click()
-    with alice.page.expect_popup() as opened:
-        alice.button("Chat").click()
-    window = type(alice)("alice", opened.value)
+    window = alice.window(alice.button("Chat"))
     window.says("from a window of its own")
     bob.opens("Alice Arden")
     bob.hears("from a window of its own")

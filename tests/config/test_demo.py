@@ -64,11 +64,24 @@ def test_a_demo_has_a_history_that_is_written_once(folder):
     assert {one.peer for one in recent.conversations} == {
         f"{name}@localhost" for name in ("bob", "carol", "dan", "erin", "salesteam")
     }
-    assert recent.unread_messages == 2  # Dan's last words and Erin's wait for an answer
+    assert recent.unread_messages == 4  # Bob's last words, Dan's and Erin's wait for an answer
     assert given >= page.kept[-1].chat.id  # a new client is not given all that as news
     assert problems == []
     demo.prepare(folder, None)
     assert len(trio.run(look)[1].kept) == len(page.kept)
+    assert made.settings.domains == ("localhost",)
+
+
+def test_the_people_of_a_demo_have_faces(folder):
+    made = demo.prepare(folder, None)
+
+    async def look():
+        async with open_accounts(folder / "data") as accounts:
+            return [await accounts.photo(user.address) for user in demo.USERS]
+
+    photos = trio.run(look)
+    assert all(photo.media_type == "image/png" and photo.data.startswith(b"\x89PNG") for photo in photos)
+    assert len({photo.data for photo in photos}) == len(demo.USERS)
     assert made.settings.domains == ("localhost",)
 
 

@@ -34,6 +34,20 @@ export const preferences = {
   set opensWindows(opensWindows: boolean) {
     store.set("windows", opensWindows ? null : "no");
   },
+  get hasSound(): boolean {
+    return store.get("sound") !== "no";
+  },
+  set hasSound(hasSound: boolean) {
+    store.set("sound", hasSound ? null : "no");
+  },
+  /** Times of the day, "HH:MM"; empty: there are none. */
+  get quietHours(): { quietFrom: string; quietTo: string } {
+    const [quietFrom = "", quietTo = ""] = (store.get("quiet") ?? "").split(" ");
+    return { quietFrom, quietTo };
+  },
+  set quietHours({ quietFrom, quietTo }) {
+    store.set("quiet", quietFrom && quietTo ? `${quietFrom} ${quietTo}` : null);
+  },
 };
 
 /** Desktop notifications: wished for on this device, and allowed by the browser. */

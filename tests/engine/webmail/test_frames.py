@@ -16,6 +16,7 @@ from engine.webmail.writing import Writer, chat_frame, lasting_frame
 from engine.xmpp.xml import clean_text
 
 ALICE, BOB = Jid("alice@example.com", "web"), Jid("bob@example.com")
+FIRST = "0005f00000000000"
 PAGE = Path(__file__).parents[3] / "docs" / "webmail-protocol.md"
 
 
@@ -83,6 +84,16 @@ def test_a_domain_is_an_island(to, condition):
     with pytest.raises(Refusal) as refused:
         said(to=to)
     assert refused.value.condition is condition
+
+
+@pytest.mark.parametrize(
+    ("edge", "is_backwards"),
+    [({}, True), ({"before": FIRST}, True), ({"after": FIRST}, False), ({"start": FIRST}, False)],
+)
+def test_a_history_is_read_from_its_end_or_from_a_place_on(edge, is_backwards):
+    [command] = reading.read(frames.AskHistory(1, BOB.bare, **edge), ALICE, 1)
+    assert command.query.is_backwards is is_backwards
+    assert (command.query.start or command.query.before or command.query.after or 0) == (int(FIRST, 16) if edge else 0)
 
 
 def test_a_status_has_bounded_words():

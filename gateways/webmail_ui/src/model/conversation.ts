@@ -52,6 +52,7 @@ export class Conversation {
   private ids = new Set<string>();
   private drafts: Draft[] = [];
   private view: Message[] | null = null;
+  private rows = new Map<string, Message>();
 
   constructor(
     readonly peer: string,
@@ -66,6 +67,11 @@ export class Conversation {
   get messages(): Message[] {
     this.view ??= this.fold();
     return this.view;
+  }
+
+  /** What a person sees of the message with this id of the archive; of a correction: the message that it changed. */
+  rowOf(id: string): Message | undefined {
+    return this.messages.length > 0 ? this.rows.get(id) : undefined;
   }
 
   /** One more event; false: it was known. */
@@ -115,6 +121,7 @@ export class Conversation {
   private fold(): Message[] {
     const messages: Message[] = [];
     const byName = new Map<string, Message>();
+    this.rows.clear();
     let displayed = -1;
     for (const item of this.items) {
       if (item.t === "displayed") {
@@ -128,6 +135,7 @@ export class Conversation {
       const changed = changes ? byName.get(`${item.from} ${changes}`) : undefined;
       if (changes) {
         if (changed === undefined || changed.isRetracted) continue;
+        this.rows.set(item.id, changed);
         changed.isRetracted = Boolean(item.retracts);
         changed.isEdited = true;
         changed.body = item.retracts ? "" : (item.body ?? "");
@@ -135,6 +143,7 @@ export class Conversation {
       }
       const message = this.message(item);
       messages.push(message);
+      this.rows.set(item.id, message);
       for (const name of [message.name, message.origin]) if (name) byName.set(`${item.from} ${name}`, message);
     }
     messages.forEach((message, index) => {

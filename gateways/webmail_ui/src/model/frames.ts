@@ -72,6 +72,7 @@ export type Told = { n?: number; q?: number } & (
   | { t: "history"; items?: (ChatFrame | DisplayedFrame)[]; complete?: boolean }
   | { t: "found"; addresses?: string[]; complete?: boolean }
   | { t: "card"; address: string; photo?: string }
+  | { t: "since"; address: string; seconds?: number }
   | { t: "refused"; condition: string; text?: string }
   | { t: "pong" }
   | { t: "bye"; reason: string }
@@ -82,4 +83,9 @@ export type Answer<T extends Told["t"]> = Extract<Told, { t: T }>;
 /** When a message of the archive was said, in milliseconds since 1970. */
 export function timeOf(id: string): number {
   return parseInt(id, 16) / 1000;
+}
+
+/** The id that a message would have which was said at this time, in milliseconds since 1970. */
+export function idAt(time: number): string {
+  return Math.floor(time * 1000).toString(16).padStart(16, "0");
 }

@@ -10,11 +10,14 @@ import {
   type DisplayedFrame,
   type Person,
   type RecentEntry,
-  type Seen,
   type Status,
   type Told,
   VERSION,
 } from "./frames";
+import { Photos } from "./photos";
+import { type Presence, Presences } from "./presences";
+import { Questions, Refusal } from "./questions";
+import { Reader } from "./reader";
 import { Socket, type SocketOptions } from "./socket";
 
 /** What outlives the page. */
@@ -36,20 +39,10 @@ export interface ModelOptions {
   ended: (reason: string) => void;
 }
 
-const ORDER: Status[] = ["Available", "Busy", "Away"];
 export const PAGE = 50;
 /** Somebody who stops typing without a word is taken to have stopped after this. */
 export const TYPING_MS = 12_000;
 const TYPING_AGAIN_MS = 4_000;
-const QUESTIONS = new Set(["history", "conversations", "found", "card", "refused"]);
-/** Answers to these are no failure of the line but of the question. */
-export class Refusal extends Error {}
-
-interface Question {
-  frame: object;
-  resolve: (answer: Told) => void;
-  reject: (error: Refusal) => void;
-}
 
 export class Model {
   you = "";
@@ -62,21 +55,25 @@ export class Model {
   readonly conversations = new Map<string, Conversation>();
 
   private readonly socket: Socket;
-  private readonly devices = new Map<string, Map<string, Seen>>();
-  private readonly statuses = new Map<string, { status: Status; text: string }>();
-  private readonly questions = new Map<number, Question>();
-  private readonly photos = new Map<string, string>();
+  private readonly presences: Presences;
+  private readonly questions = new Questions((frame) => void this.socket.send(frame));
+  private readonly photos = new Photos(
+    async (address) => (await this.ask<"card">({ t: "card", address })).photo ?? "",
+    () => this.changed(),
+  );
   private readonly listeners = new Set<() => void>();
   private readonly typingSent = new Map<string, number>();
   private drafts: Draft[] = [];
-  private lastQuestion = 0;
   private epoch = "";
   private last = 0;
   private sorted: Person[] | null = null;
   private isTellDue = false;
   private snapshot = new Set<string>();
+  /** What is heard of others is news, and no first look at them. */
+  private isLooking = false;
 
   constructor(private readonly options: ModelOptions) {
+    this.presences = new Presences(options.now);
     this.status = (options.store.get("status") as Status | null) ?? "Available";
     this.statusText = options.store.get("status-text") ?? "";
     this.socket = new Socket({
@@ -125,8 +122,15 @@ export class Model {
     return this.people.get(address) ?? { address, name: address.split("@")[0] ?? address };
   }
 
-  statusOf(address: string): { status: Status; text: string } {
-    return this.statuses.get(address) ?? OFFLINE;
+  statusOf(address: string): Presence {
+    return this.presences.of(address);
+  }
+
+  /** Since when a contact has its status, in milliseconds since 1970; asked for when it is not known. */
+  sinceOf(address: string): number | undefined {
+    const known = this.presences.sinceOf(address);
+    if (known === undefined && this.isUp && this.status !== "Offline") void this.askSince(address);
+    return known || undefined;
   }
 
   /** Those with something said, the newest first. */
@@ -255,35 +259,32 @@ export class Model {
   }
 
   /** Messages with these words, the newest first. */
-  async findMessages(text: string, peer = ""): Promise<ChatFrame[]> {
-    const page = await this.ask<"history">({ t: "history", peer, text, limit: PAGE });
+  async findMessages(text: string, peer = "", limit = PAGE): Promise<ChatFrame[]> {
+    const page = await this.ask<"history">({ t: "history", peer, text, limit });
     return (page.items ?? []).filter((item): item is ChatFrame => item.t === "chat").reverse();
   }
 
-  /** The photo of a contact as a data URL; empty: there is none. */
+  /** The photo of a contact as a data URL; undefined: there is none, or it is not here yet. */
   photo(address: string): string | undefined {
-    const known = this.photos.get(address);
-    if (known === undefined && this.isUp) {
-      this.photos.set(address, "");
-      void this.ask<"card">({ t: "card", address }).then(
-        (card) => {
-          this.photos.set(address, card.photo ?? "");
-          this.changed();
-        },
-        () => undefined,
-      );
-    }
-    return known || undefined;
+    return this.people.get(address)?.alias ? undefined : this.photos.get(address);
+  }
+
+  /** Read in the history of a conversation, from anywhere. */
+  reader(peer: string): Reader {
+    return new Reader((frame) => this.ask<"history">(frame), peer, this.you);
   }
 
   /** Ask the server; the answer comes, if need be over another line. */
   ask<T extends Told["t"]>(frame: object): Promise<Answer<T>> {
-    const q = ++this.lastQuestion;
-    const asked = { ...frame, q };
-    return new Promise((resolve, reject) => {
-      this.questions.set(q, { frame: asked, resolve: resolve as (answer: Told) => void, reject });
-      this.socket.send(asked);
-    });
+    return this.questions.ask(frame);
+  }
+
+  private async askSince(address: string): Promise<void> {
+    this.presences.setSince(address, 0); // asked
+    const { seconds } = await this.ask<"since">({ t: "since", address });
+    if (seconds === undefined || this.presences.sinceOf(address) !== 0) return;
+    this.presences.setSince(address, this.options.now() - seconds * 1000);
+    this.changed();
   }
 
   // -- what the server says --------------------------------------------------------------------------------------------
@@ -293,8 +294,7 @@ export class Model {
       if (frame.n <= this.last) return;
       this.last = frame.n;
     }
-    if (frame.q !== undefined && QUESTIONS.has(frame.t)) this.answered(frame.q, frame);
-    else this.take(frame);
+    if (!this.questions.take(frame)) this.take(frame);
     this.changed();
   }
 
@@ -307,13 +307,16 @@ export class Model {
         this.takeContacts(frame);
         break;
       case "presences":
-        if (frame.all) this.clearDevices();
-        for (const seen of frame.devices ?? []) this.see(seen);
+        if (frame.all) this.presences.clear();
+        for (const seen of frame.devices ?? []) this.presences.see(seen, this.isLooking);
+        this.isLooking = true;
         break;
       case "own-status":
         this.status = frame.status;
         this.statusText = frame.text ?? "";
-        if (frame.status === "Offline") this.clearDevices();
+        if (frame.status !== "Offline") break;
+        this.presences.clear();
+        this.isLooking = false;
         break;
       case "chat":
         this.takeChat(frame);
@@ -347,7 +350,8 @@ export class Model {
     this.statusText = welcome.text ?? "";
     if (welcome.fresh) {
       this.last = welcome.n;
-      this.clearDevices();
+      this.presences.clear();
+      this.isLooking = false;
       for (const conversation of this.conversations.values()) conversation.forget();
       this.snapshot = new Set(["contacts"]);
     }
@@ -360,23 +364,6 @@ export class Model {
     this.sorted = null;
     this.snapshot.delete("contacts");
     this.isReady ||= this.snapshot.size === 0;
-  }
-
-  private see(seen: Seen): void {
-    const [address, resource, status] = seen;
-    const devices = this.devices.get(address) ?? new Map<string, Seen>();
-    if (status === "Offline") devices.delete(resource);
-    else devices.set(resource, seen);
-    if (devices.size > 0) this.devices.set(address, devices);
-    else this.devices.delete(address);
-    const best = [...devices.values()].sort((a, b) => ORDER.indexOf(a[2]) - ORDER.indexOf(b[2]))[0];
-    if (best === undefined) this.statuses.delete(address);
-    else this.statuses.set(address, { status: best[2], text: best[3] });
-  }
-
-  private clearDevices(): void {
-    this.devices.clear();
-    this.statuses.clear();
   }
 
   private takeChat(chat: ChatFrame): void {
@@ -420,17 +407,10 @@ export class Model {
     }
   }
 
-  private answered(q: number, frame: Told): void {
-    const question = this.questions.get(q);
-    this.questions.delete(q);
-    if (frame.t === "refused") question?.reject(new Refusal(frame.text || frame.condition));
-    else question?.resolve(frame);
-  }
-
   private lineChanged(isUp: boolean): void {
     this.isUp = isUp;
     if (isUp) {
-      for (const question of this.questions.values()) this.socket.send(question.frame);
+      this.questions.askAgain();
       for (const draft of this.drafts) this.sendDraft(draft);
     }
     this.changed();
@@ -459,5 +439,4 @@ export class Model {
   }
 }
 
-const OFFLINE = { status: "Offline" as Status, text: "" };
 const collator = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });

@@ -23,12 +23,18 @@ const sameYear = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeri
 const otherYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
 const narrow = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
 const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const wholeDay = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
 /** Names a day so that two times of it have the same name. */
 export function dayOf(at: number): string {
   const date = new Date(at);
   return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+}
+
+/** Midnight before this time, here. */
+export function startOfDay(at: number): number {
+  return new Date(at).setHours(0, 0, 0, 0);
 }
 
 export function timeText(at: number): string {
@@ -44,6 +50,17 @@ export function dayText(at: number, now = Date.now()): string {
   if (day === dayOf(now)) return t("chat.today");
   if (day === dayOf(now - 86_400_000)) return t("chat.yesterday");
   return new Date(at).getFullYear() === new Date(now).getFullYear() ? sameYear.format(at) : otherYear.format(at);
+}
+
+export function fullDayText(at: number): string {
+  return wholeDay.format(at);
+}
+
+/** How long something has lasted by now, in one unit; empty: hardly a minute. */
+export function lastedText(since: number, now = Date.now()): string {
+  const minutes = Math.floor((now - since) / 60_000);
+  const [value, unit] = minutes < 60 ? [minutes, "minute"] : minutes < 1440 ? [Math.floor(minutes / 60), "hour"] : [Math.floor(minutes / 1440), "day"];
+  return value < 1 ? "" : new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(value);
 }
 
 /** A day where there is little room. */

@@ -1,15 +1,16 @@
 // The whole page: the login, or the three panes, or one conversation in a window of its own.
 
 import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
-import type { ChatFrame } from "../model/frames";
+import { Alerting } from "../alerting";
 import { Idle } from "../model/idle";
 import { Model } from "../model/model";
 import type { Line } from "../model/socket";
-import { notifications, preferences, store } from "../preferences";
+import { preferences, store } from "../preferences";
 import { t } from "../text/text";
 import "./chat";
 import type { ChatView } from "./chat";
 import "./contact";
+import "./history";
 import "./login";
 import "./navigation";
 import "./preview";
@@ -20,28 +21,35 @@ const LOOK_MS = 15_000;
 
 type Phase = "starting" | "login" | "chat";
 
+/** What is shown beside the contacts: a chat, or a part of a history, from the message of this id on, with these words marked. */
+interface Place {
+  kind: "chat" | "history";
+  peer: string;
+  id: string;
+  words: string;
+}
+
 export class App extends LitElement {
   static override properties: PropertyDeclarations = {
     phase: { state: true },
     selected: { state: true },
-    chat: { state: true },
-    target: { state: true },
+    place: { state: true },
   };
   declare phase: Phase;
   declare selected: string;
-  /** The peer of the conversation that is open in this page; empty: none. */
-  declare chat: string;
-  declare target: string;
+  /** null: the details of the contact that is selected. */
+  declare place: Place | null;
   private model: Model | null = null;
   private idle: Idle | null = null;
-  /** Of a window that shows one conversation and nothing else. */
-  private readonly alone = new URLSearchParams(location.search).get("chat") ?? "";
+  /** Of a window that shows this and nothing else. */
+  private readonly alone = placeOf(new URLSearchParams(location.search));
+  private readonly alerting = new Alerting(this.alone === null, (peer) => this.go("chat", { peer }));
 
   constructor() {
     super();
     this.phase = "starting";
-    this.selected = this.target = "";
-    this.chat = this.alone;
+    this.selected = "";
+    this.place = this.alone;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -56,40 +64,43 @@ export class App extends LitElement {
       document.addEventListener(event, () => this.idle?.touch(), { passive: true });
     }
     window.setInterval(() => this.idle?.look(), LOOK_MS);
+    for (const [name, handle] of Object.entries(this.handlers)) {
+      this.addEventListener(name, (event) => handle((event as CustomEvent<never>).detail));
+    }
     this.start();
   }
 
   protected override render(): TemplateResult {
     const model = this.model;
-    if (this.phase === "login") return html`<rookery-login @signed-in=${this.start}></rookery-login>`;
+    if (this.phase === "login") return html`<rookery-login></rookery-login>`;
     if (model === null || !model.isReady) return html`<p class="starting" role="status">${t("line.connecting")}</p>`;
-    if (this.alone) {
-      return html`<main class="alone"><rookery-chat .model=${model} .peer=${this.alone} .isAlone=${true}></rookery-chat></main>`;
-    }
-    const depth = this.chat ? "chat" : this.selected ? "contact" : "list";
-    return html`<div class="page depth-${depth}"
-      @pick=${this.pick} @pick-chat=${this.pickChat} @open-chat=${this.openChat} @open-panel=${this.openPanel}
-      @open-window=${this.openWindow} @open-message=${this.openMessage} @close-chat=${this.closeChat} @back=${this.back}
-      @sign-out=${this.signOut}>
+    if (this.alone) return html`<main class="alone">${this.shown(model, this.alone)}</main>`;
+    const depth = this.place ? "chat" : this.selected ? "contact" : "list";
+    return html`<div class="page depth-${depth}">
       <header class="bar">
         <img src="/icon.svg" alt="" width="26" height="26" /><h1 class="brand">${t("app.name")}</h1>
         <span class="line" role="status">${model.isUp ? nothing : t("line.down")}</span>
         <rookery-status .model=${model}></rookery-status>
       </header>
       <main class="panes">
-      <nav class="pane nav" aria-label=${t("nav.label")}>
-        <rookery-navigation .model=${model} .selected=${this.selected}></rookery-navigation>
-      </nav>
-      <section class="pane content" aria-label=${t("contact.toolbar")}>
-        ${this.chat
-          ? html`<rookery-chat .model=${model} .peer=${this.chat} .target=${this.target}></rookery-chat>`
-          : html`<rookery-contact .model=${model} .address=${this.selected}></rookery-contact>`}
-      </section>
-      <aside class="pane preview" aria-label=${t("preview.label")}>
-        <rookery-preview .model=${model} .address=${this.selected}></rookery-preview>
-      </aside>
+        <nav class="pane nav" aria-label=${t("nav.label")}>
+          <rookery-navigation .model=${model} .selected=${this.selected}></rookery-navigation>
+        </nav>
+        <section class="pane content" aria-label=${t("contact.toolbar")}>
+          ${this.place ? this.shown(model, this.place) : html`<rookery-contact .model=${model} .address=${this.selected}></rookery-contact>`}
+        </section>
+        <aside class="pane preview" aria-label=${t("preview.label")}>
+          <rookery-preview .model=${model} .address=${this.selected}></rookery-preview>
+        </aside>
       </main>
     </div>`;
+  }
+
+  private shown(model: Model, place: Place): TemplateResult {
+    const isAlone = this.alone !== null;
+    return place.kind === "chat"
+      ? html`<rookery-chat .model=${model} .peer=${place.peer} .isAlone=${isAlone}></rookery-chat>`
+      : html`<rookery-history .model=${model} .peer=${place.peer} .target=${place.id} .words=${place.words} .isAlone=${isAlone}></rookery-history>`;
   }
 
   // -- the model -------------------------------------------------------------------------------------------------------
@@ -110,18 +121,17 @@ export class App extends LitElement {
         const view = this.querySelector<ChatView>("rookery-chat");
         return view !== null && view.peer === peer && view.isLookedAt;
       },
-      arrived: (chat) => this.arrived(chat),
+      arrived: (chat) => this.alerting.arrived(model, chat),
       ended: (reason) => this.ended(reason),
     });
     this.model = model;
     this.phase = "chat";
-    let wasReady = false;
+    let shown = "";
     model.subscribe(() => {
       this.entitle();
-      if (wasReady !== model.isReady) {
-        wasReady = model.isReady;
-        this.requestUpdate();
-      } else if (this.querySelector(".line")?.textContent?.trim() === "" !== model.isUp) this.requestUpdate();
+      const now = `${model.isReady} ${model.isUp}`;
+      if (shown !== now) this.requestUpdate();
+      shown = now;
     });
     this.idle = new Idle({
       now: Date.now,
@@ -137,7 +147,7 @@ export class App extends LitElement {
     if (reason === "signed-out") {
       this.model = null;
       this.selected = "";
-      this.chat = this.alone;
+      this.place = this.alone;
       this.phase = "login";
       document.title = t("app.name");
     } else if (reason === "reload") location.reload();
@@ -156,71 +166,69 @@ export class App extends LitElement {
     if (document.visibilityState === "visible") this.model?.hurry();
   };
 
-  /** Somebody wrote and the person does not look: say so on the desktop, if that is wished; the newest of each sender. */
-  private arrived(chat: ChatFrame): void {
-    const model = this.model;
-    if (model === null || model.status === "Busy" || !notifications.areOn || document.hasFocus() || this.alone) return;
-    const person = model.person(chat.from);
-    const shown = new Notification(person.name, { body: chat.body ?? "", tag: chat.from, icon: "/icon.svg" });
-    shown.onclick = () => {
-      window.focus();
-      this.selected = this.chat = chat.from;
-      shown.close();
-    };
-  }
-
   private entitle(): void {
     const model = this.model;
     if (model === null) return;
-    const name = this.alone ? model.person(this.alone).name : t("app.name");
+    const name = this.alone ? model.person(this.alone.peer).name : t("app.name");
     document.title = model.unread > 0 ? `(${model.unread}) ${name}` : name;
   }
 
   // -- where one goes --------------------------------------------------------------------------------------------------
 
-  private readonly pick = (event: CustomEvent<string>): void => {
-    this.selected = event.detail;
-    if (this.chat) this.chat = event.detail;
-    this.target = "";
+  /** What views ask for; see `View.tell`. */
+  private readonly handlers: Record<string, (detail: never) => void> = {
+    "signed-in": this.start,
+    "sign-out": () => void this.signOut(),
+    pick: (address: string) => {
+      this.selected = address;
+      this.place = this.place?.kind === "chat" ? { ...this.place, peer: address } : null;
+    },
+    "pick-chat": (peer: string) => this.go("chat", { peer }),
+    "open-panel": (peer: string) => this.go("chat", { peer }),
+    "open-window": (peer: string) => {
+      if (popUp({ kind: "chat", peer, id: "", words: "" })) this.place = null;
+    },
+    "open-chat": (peer: string) => this.open("chat", { peer }),
+    "open-history": (at: Omit<Place, "kind">) => this.open("history", at),
+    "close-chat": () => (this.place = null),
+    back: () => {
+      this.selected = "";
+      this.place = null;
+    },
   };
 
-  private readonly pickChat = (event: CustomEvent<{ peer: string }>): void => {
-    this.selected = this.chat = event.detail.peer;
-    this.target = "";
-  };
-
-  private readonly openChat = (event: CustomEvent<string>): void => {
-    const isWide = matchMedia("(min-width: 720px)").matches;
-    if (!isWide || !preferences.opensWindows || !this.popUp(event.detail)) this.openPanel(event);
-  };
-
-  private readonly openPanel = (event: CustomEvent<string>): void => {
-    this.selected = this.chat = event.detail;
-    this.target = "";
-  };
-
-  private readonly openWindow = (event: CustomEvent<string>): void => {
-    if (this.popUp(event.detail)) this.chat = "";
-  };
-
-  private readonly openMessage = (event: CustomEvent<{ peer: string; id: string }>): void => {
-    this.selected = this.chat = event.detail.peer;
-    this.target = event.detail.id;
-  };
-
-  private readonly closeChat = (): void => {
-    this.chat = "";
-  };
-
-  private readonly back = (): void => {
-    this.selected = this.chat = "";
-  };
-
-  private popUp(peer: string): boolean {
-    const opened = window.open(`/?chat=${encodeURIComponent(peer)}`, `rookery ${peer}`, "popup,width=460,height=680");
-    opened?.focus();
-    return opened !== null;
+  private go(kind: Place["kind"], at: Partial<Place> & { peer: string }): void {
+    if (this.alone === null) {
+      this.selected = at.peer;
+      this.place = { id: "", words: "", ...at, kind };
+    } else location.search = searchOf({ id: "", words: "", ...at, kind });
   }
+
+  /** In a window of its own, if there is room and the person wants it and the browser lets us; otherwise here. */
+  private open(kind: Place["kind"], at: Partial<Place> & { peer: string }): void {
+    const isWide = matchMedia("(min-width: 720px)").matches;
+    const canOpen = (this.alone !== null || isWide) && preferences.opensWindows;
+    if (!canOpen || !popUp({ id: "", words: "", ...at, kind })) this.go(kind, at);
+  }
+}
+
+function placeOf(search: URLSearchParams): Place | null {
+  const [id, words] = [search.get("at") ?? "", search.get("words") ?? ""];
+  for (const kind of ["chat", "history"] as const) {
+    const peer = search.get(kind);
+    if (peer) return { kind, peer, id, words };
+  }
+  return null;
+}
+
+function searchOf({ kind, peer, id, words }: Place): string {
+  return `?${new URLSearchParams({ [kind]: peer, ...(id ? { at: id } : {}), ...(words ? { words } : {}) })}`;
+}
+
+function popUp(place: Place): boolean {
+  const opened = window.open(`/${searchOf(place)}`, `rookery ${place.kind} ${place.peer}`, "popup,width=480,height=700");
+  opened?.focus();
+  return opened !== null;
 }
 
 function newId(): string {

@@ -1,51 +1,52 @@
 // One conversation: what was said, and the place to say more. In a pane of the page, or alone in a window of its own.
 
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
-import { repeat } from "lit/directives/repeat.js";
 import type { Message } from "../model/conversation";
 import type { Person } from "../model/frames";
-import { dayOf, dayText, fullTimeText, t, timeText } from "../text/text";
-import { dot, face, presenceText } from "./face";
+import { t } from "../text/text";
+import "./composer";
+import type { Composer } from "./composer";
+import { face, statusLine } from "./face";
+import "./finder";
 import { icons } from "./icons";
-import { linked } from "./linked";
+import { log } from "./log";
+import { rove } from "./roving";
 import { View } from "./view";
 
-/** Messages of one person within this time stand together under one name. */
-const TOGETHER_MS = 4 * 60_000;
 /** So near to an end, in pixels, the list is taken to be there. */
 const NEAR = 80;
-const EMOJI = ["🙂", "😀", "😂", "😉", "😍", "🤔", "😮", "😢", "👍", "👎", "👏", "🙏", "🎉", "❤️", "🔥", "✅", "❌", "☕"];
+/** Pages of older messages that are fetched on the way to one that was searched for; beyond, the history shows it. */
+const PAGES_TO_TARGET = 6;
 
 export class ChatView extends View {
   static override properties: PropertyDeclarations = {
     ...View.properties,
     peer: { attribute: false },
-    target: { attribute: false },
     isAlone: { attribute: false },
-    reply: { state: true },
-    edited: { state: true },
+    words: { state: true },
     isAtEnd: { state: true },
-    showsEmoji: { state: true },
+    active: { state: true },
   };
   declare peer: string;
-  /** The id of the message to go to. */
-  declare target: string;
   declare isAlone: boolean;
-  declare reply: Message | null;
-  declare edited: Message | null;
+  /** What is looked for in the conversation; null: nothing is. */
+  declare words: string | null;
   declare isAtEnd: boolean;
-  declare showsEmoji: boolean;
+  /** Key of the message that is reached with Tab. */
+  declare active: string;
   /** Up to which id it was read when it was opened: where "New" stands. */
   private readBefore = "";
+  private isOpening = false;
+  private target = "";
+  private pagesToTarget = 0;
   private anchor: { key: string; top: number } | null = null;
 
   constructor() {
     super();
-    this.peer = this.target = "";
+    this.peer = this.active = "";
     this.isAlone = false;
-    this.reply = this.edited = null;
+    this.words = null;
     this.isAtEnd = true;
-    this.showsEmoji = false;
   }
 
   override connectedCallback(): void {
@@ -58,7 +59,6 @@ export class ChatView extends View {
     super.disconnectedCallback();
     window.removeEventListener("focus", this.looked);
     document.removeEventListener("visibilitychange", this.looked);
-    this.model.typing(this.peer, false);
   }
 
   get isLookedAt(): boolean {
@@ -67,253 +67,150 @@ export class ChatView extends View {
 
   protected override willUpdate(changed: PropertyValues): void {
     if (changed.has("peer")) {
-      const before = changed.get("peer") as string | undefined;
-      if (before) this.model.typing(before, false);
-      this.reply = this.edited = null;
-      this.isAtEnd = true;
       const conversation = this.model.conversation(this.peer);
-      this.readBefore = conversation.unread > 0 ? conversation.read : "￿";
+      this.isAtEnd = this.isOpening = true;
+      this.words = null;
+      this.target = this.active = "";
+      this.readBefore = conversation.unread > 0 ? conversation.read || "0" : "";
     }
     if (this.model.isUp) void this.model.load(this.peer);
     this.keepPlace();
   }
 
-  protected override updated(changed: PropertyValues): void {
+  protected override updated(): void {
     const log = this.log;
     if (log === null) return;
-    if (this.target && this.showTarget()) this.target = "";
+    if (this.target) this.showTarget();
     else if (this.anchor !== null) {
-      const row = this.querySelector<HTMLElement>(`[data-key="${CSS.escape(this.anchor.key)}"]`);
+      const row = this.row(this.anchor.key);
       if (row) log.scrollTop += row.getBoundingClientRect().top - this.anchor.top;
-      this.anchor = null;
     } else if (this.isAtEnd) log.scrollTop = log.scrollHeight;
+    this.anchor = null;
+    const { isLoaded } = this.model.conversation(this.peer);
+    if (isLoaded && this.isOpening) this.showNew(log);
+    if (isLoaded && log.scrollHeight <= log.clientHeight) this.older();
     if (this.isLookedAt) this.model.markRead(this.peer);
-    if (log.scrollHeight <= log.clientHeight && this.model.conversation(this.peer).isLoaded) this.older();
-    if (changed.has("peer") || changed.has("edited") || changed.has("reply")) this.focusBox();
   }
 
   protected override render(): TemplateResult {
     const person = this.model.person(this.peer);
-    const conversation = this.model.conversation(this.peer);
+    const { isComplete, isLoading, messages, unread } = this.model.conversation(this.peer);
+    const last = messages.at(-1)?.key;
+    const active = messages.some((message) => message.key === this.active) ? this.active : last;
     return html`<section class="chat" aria-label=${t("chat.label", { name: person.name })}>
       ${this.head(person)}
-      <div class="log" role="log" aria-label=${t("chat.log")} tabindex="0" @scroll=${this.scrolled}>
-        ${conversation.isComplete ? html`<p class="log-note">${t("chat.start")}</p>` : nothing}
-        ${conversation.isLoading ? html`<p class="log-note">${t("chat.loading")}</p>` : nothing}
-        ${this.messages(conversation.messages)}
+      ${this.words === null
+        ? nothing
+        : html`<rookery-finder .model=${this.model} .peer=${this.peer} @find-words=${this.mark} @find-go=${this.go}
+            @find-close=${this.endFind}></rookery-finder>`}
+      <div class="log" role="log" aria-label=${t("chat.log")} tabindex="0" @scroll=${this.scrolled} @keydown=${this.logKey}
+        @focusin=${this.focused}>
+        ${isComplete ? html`<p class="log-note">${t("chat.start")}</p>` : nothing}
+        ${isLoading ? html`<p class="log-note">${t("chat.loading")}</p>` : nothing}
+        ${log({
+          model: this.model,
+          messages,
+          readBefore: this.readBefore,
+          search: this.words ?? "",
+          mark: (message) => (message.isOwn ? this.state(message) : nothing),
+          actions: (message) => (message.id && !message.isRetracted ? this.actions(message, message.key === active) : nothing),
+        })}
         ${this.model.isTyping(this.peer)
           ? html`<p class="typing"><span class="typing-dots" aria-hidden="true"><i></i><i></i><i></i></span>${t("chat.typing", { name: person.name })}</p>`
           : nothing}
       </div>
       ${this.isAtEnd
         ? nothing
-        : html`<button class="to-end" aria-label=${t("chat.newest")} @click=${this.toEnd}>${icons.down}
-            ${conversation.unread ? html`<span class="badge">${conversation.unread}</span>` : nothing}</button>`}
-      ${this.composer(person)}
+        : html`<div class="to-end-place"><button class="to-end" aria-label=${t("chat.newest")} title=${t("chat.newest")}
+            @click=${this.toEnd}>${icons.down}${unread ? html`<span class="badge">${unread}</span>` : nothing}</button></div>`}
+      <rookery-composer .model=${this.model} .peer=${this.peer} @said=${this.said}></rookery-composer>
     </section>`;
   }
 
   private head(person: Person): TemplateResult {
-    const { status, text } = this.model.statusOf(this.peer);
+    const button = (label: string, icon: unknown, act: () => void, kind = ""): TemplateResult =>
+      html`<button class="icon-button ${kind}" aria-label=${label} title=${label} @click=${act}>${icon}</button>`;
     return html`<header class="chat-head">
-      <button class="icon-button narrow-only" aria-label=${t("contact.back")} @click=${() => this.tell("close-chat", null)}>${icons.back}</button>
+      ${this.isAlone ? nothing : button(t("contact.back"), icons.back, () => this.tell("close-chat", null), "narrow-only")}
       ${face(person, "m", this.model.photo(this.peer))}
-      <div class="row-words"><h1 class="row-name">${person.name}</h1>
-        <small class="card-status">${dot(status)}<span>${presenceText(status)}</span>${text ? html`<q>${text}</q>` : nothing}</small></div>
+      <div class="row-words"><h1 class="row-name">${person.name}</h1>${statusLine(this.model, this.peer)}</div>
+      ${button(t("find.label"), icons.search, () => (this.words = this.words === null ? "" : null))}
       ${this.isAlone
         ? nothing
-        : html`<button class="icon-button wide-only" aria-label=${t("contact.window")} title=${t("contact.window")}
-              @click=${() => this.tell("open-window", this.peer)}>${icons.window}</button>
-            <button class="icon-button wide-only" aria-label=${t("chat.close")} title=${t("chat.close")}
-              @click=${() => this.tell("close-chat", null)}>${icons.close}</button>`}
+        : html`${button(t("contact.window"), icons.window, () => this.tell("open-window", this.peer), "wide-only")}
+            ${button(t("chat.close"), icons.close, () => this.tell("close-chat", null), "wide-only")}`}
     </header>`;
   }
 
-  // -- the log ---------------------------------------------------------------------------------------------------------
+  // -- one message -----------------------------------------------------------------------------------------------------
 
-  private messages(messages: Message[]): unknown {
-    let before: Message | null = null;
-    let isNewSaid = false;
-    const rows = messages.map((message) => {
-      const isDay = before === null || dayOf(before.at) !== dayOf(message.at);
-      const isNew = !isNewSaid && !message.isOwn && message.id > this.readBefore;
-      isNewSaid ||= isNew;
-      const follows =
-        !isDay && !isNew && before?.from === message.from && before.via === message.via && message.at - before.at < TOGETHER_MS;
-      before = message;
-      return { message, isDay, isNew, follows };
-    });
-    return repeat(
-      rows,
-      ({ message }) => message.key,
-      ({ message, isDay, isNew, follows }) => html`
-        ${isDay ? html`<div class="separator"><span>${dayText(message.at)}</span></div>` : nothing}
-        ${isNew ? html`<div class="separator separator-new"><span>${t("chat.new")}</span></div>` : nothing}
-        ${this.message(message, follows)}`,
-    );
-  }
-
-  private message(message: Message, follows: boolean): TemplateResult {
-    const sender = this.model.person(message.from);
-    const answered = message.reply ? this.model.conversation(this.peer).messages.find((one) => one.name === message.reply) : undefined;
-    return html`<article class="message ${message.isOwn ? "own" : ""} ${follows ? "follows" : ""} state-${message.state}"
-      data-key=${message.key} data-id=${message.id}>
-      ${follows
-        ? nothing
-        : html`<div class="byline">${message.isOwn ? t("chat.you") : sender.name}
-            ${message.via ? html`<span class="via">${t("chat.via", { alias: this.model.person(message.via).name })}</span>` : nothing}
-            <time title=${fullTimeText(message.at)}>${timeText(message.at)}</time></div>`}
-      <div class="bubble">
-        ${answered ? html`<blockquote><b>${answered.isOwn ? t("chat.you") : this.model.person(answered.from).name}</b> ${answered.body}</blockquote>` : nothing}
-        ${message.isRetracted
-          ? html`<p class="gone">${t("chat.retracted")}</p>`
-          : html`<p>${linked(message.body)}</p>`}
-        ${message.isEdited && !message.isRetracted ? html`<small class="edited">${t("chat.edited")}</small>` : nothing}
-      </div>
-      ${message.isOwn ? this.mark(message) : nothing}
-      ${message.id && !message.isRetracted ? this.actions(message) : nothing}
-    </article>`;
-  }
-
-  private mark(message: Message): TemplateResult {
+  private state(message: Message): TemplateResult {
     if (message.state === "failed") {
       return html`<div class="mark failed" role="alert">${icons.warning}<span>${t("chat.failed", { why: message.failure })}</span>
         <button class="link" @click=${() => this.model.sayAgain(message.key)}>${t("chat.again")}</button>
         <button class="link" @click=${() => this.model.discard(message.key)}>${t("chat.discard")}</button></div>`;
     }
     const icon = { waiting: icons.clock, kept: icons.check, displayed: icons.checks }[message.state];
-    return html`<span class="mark mark-${message.state}" role="img" aria-label=${t(`chat.${message.state}`)} title=${t(`chat.${message.state}`)}>${icon}</span>`;
+    const words = t(`chat.${message.state}`);
+    return html`<span class="mark mark-${message.state}" role="img" aria-label=${words} title=${words}>${icon}</span>`;
   }
 
-  private actions(message: Message): TemplateResult {
+  private actions(message: Message, isReached: boolean): TemplateResult {
     const action = (key: "chat.reply" | "chat.edit" | "chat.retract", icon: unknown, act: () => void): TemplateResult =>
-      html`<button class="icon-button" aria-label=${t(key)} title=${t(key)} @click=${act}>${icon}</button>`;
+      html`<button class="icon-button" tabindex=${isReached ? 0 : -1} aria-label=${t(key)} title=${t(key)} @click=${act}>${icon}</button>`;
     return html`<div class="actions" role="group" aria-label=${t("chat.actions")}>
-      ${action("chat.reply", icons.reply, () => {
-        this.edited = null;
-        this.reply = message;
-      })}
+      ${action("chat.reply", icons.reply, () => this.composer?.answer(message))}
       ${message.isOwn
-        ? html`${action("chat.edit", icons.edit, () => this.edit(message))}
+        ? html`${action("chat.edit", icons.edit, () => this.composer?.correct(message))}
             ${action("chat.retract", icons.retract, () => this.model.say(this.peer, "", { retracts: message.name }))}`
         : nothing}
     </div>`;
   }
 
-  // -- the composer ----------------------------------------------------------------------------------------------------
+  private readonly focused = (event: FocusEvent): void => {
+    const key = (event.target as HTMLElement).closest<HTMLElement>(".message")?.dataset["key"];
+    if (key) this.active = key;
+  };
 
-  private composer(person: Person): TemplateResult {
-    const note = !this.model.isUp
-      ? t("line.down")
-      : this.model.status === "Offline"
-        ? t("chat.offline")
-        : this.model.statusOf(this.peer).status === "Offline"
-          ? t("chat.unavailable", { name: person.name })
-          : "";
-    const about = this.edited ? t("chat.editing") : this.reply ? t("chat.replying", { name: this.model.person(this.reply.from).name }) : "";
-    return html`<form class="composer" @submit=${this.submit}>
-      ${about
-        ? html`<div class="about"><span>${about}</span><small>${(this.edited ?? this.reply)?.body}</small>
-            <button type="button" class="icon-button" aria-label=${t("chat.cancel")} @click=${this.cancel}>${icons.close}</button></div>`
-        : nothing}
-      ${this.showsEmoji
-        ? html`<div class="emoji" role="group" aria-label=${t("chat.emoji")}>
-            ${EMOJI.map((one) => html`<button type="button" @click=${() => this.insert(one)}>${one}</button>`)}</div>`
-        : nothing}
-      <div class="composer-row">
-        <button type="button" class="icon-button" aria-label=${t("chat.emoji")} aria-expanded=${this.showsEmoji}
-          @click=${() => (this.showsEmoji = !this.showsEmoji)}>${icons.emoji}</button>
-        <textarea rows="1" aria-label=${t("chat.message")} placeholder=${t("chat.message.to", { name: person.name })}
-          maxlength="50000" @input=${this.typed} @keydown=${this.key}></textarea>
-        <button class="primary send" aria-label=${t("chat.send")}>${icons.send}</button>
-      </div>
-      ${note ? html`<p class="composer-note" role="status">${note}</p>` : nothing}
-    </form>`;
-  }
+  private readonly logKey = (event: KeyboardEvent): void => {
+    const rows = [...this.querySelectorAll<HTMLElement>(".message")];
+    const log = this.log;
+    if (event.target === log && event.key === "ArrowUp" && log !== null && this.isAtEnd) {
+      event.preventDefault();
+      rows.at(-1)?.focus();
+    } else if (rove(event, rows, "vertical", false) && rows.indexOf(document.activeElement as HTMLElement) < 2) this.older();
+  };
 
-  private get box(): HTMLTextAreaElement | null {
-    return this.querySelector("textarea");
-  }
+  // -- find ------------------------------------------------------------------------------------------------------------
+
+  private readonly mark = (event: CustomEvent<string>): void => {
+    this.words = event.detail;
+  };
+
+  private readonly go = (event: CustomEvent<string>): void => {
+    this.target = event.detail;
+    this.pagesToTarget = PAGES_TO_TARGET;
+    this.requestUpdate();
+  };
+
+  private readonly endFind = (): void => {
+    this.words = null;
+    this.querySelector<HTMLElement>("rookery-composer textarea")?.focus();
+  };
+
+  // -- where one is ----------------------------------------------------------------------------------------------------
 
   private get log(): HTMLElement | null {
     return this.querySelector(".log");
   }
 
-  private focusBox(): void {
-    if (matchMedia("(pointer: fine)").matches || this.reply || this.edited) this.box?.focus();
+  private get composer(): Composer | null {
+    return this.querySelector<Composer>("rookery-composer");
   }
 
-  private readonly typed = (): void => {
-    const box = this.box;
-    if (box === null) return;
-    this.grow(box);
-    this.model.typing(this.peer, box.value.trim() !== "" && this.edited === null);
-  };
-
-  private grow(box: HTMLTextAreaElement): void {
-    box.style.height = "auto";
-    box.style.height = `${Math.min(box.scrollHeight + 2, 160)}px`;
+  private row(key: string): HTMLElement | null {
+    return this.querySelector(`[data-key="${CSS.escape(key)}"]`);
   }
-
-  private readonly key = (event: KeyboardEvent): void => {
-    const box = event.target as HTMLTextAreaElement;
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-      event.preventDefault();
-      this.submit(event);
-    } else if (event.key === "Escape" && (this.reply || this.edited)) {
-      event.stopPropagation();
-      this.cancel();
-    } else if (event.key === "ArrowUp" && box.value === "") {
-      const last = this.model.conversation(this.peer).messages.findLast((m) => m.isOwn && m.id && !m.isRetracted);
-      if (last) {
-        event.preventDefault();
-        this.edit(last);
-      }
-    }
-  };
-
-  private readonly submit = (event: Event): void => {
-    event.preventDefault();
-    const box = this.box;
-    const body = box?.value.trim() ?? "";
-    if (box === null || body === "") return;
-    if (this.edited) this.model.say(this.peer, body, { replaces: this.edited.origin });
-    else if (this.reply) this.model.say(this.peer, body, { reply: this.reply.name, replyTo: this.reply.from });
-    else this.model.say(this.peer, body);
-    this.readBefore = "￿";
-    this.cancel();
-    this.toEnd();
-  };
-
-  private edit(message: Message): void {
-    this.reply = null;
-    this.edited = message;
-    const box = this.box;
-    if (box) {
-      box.value = message.body;
-      this.grow(box);
-    }
-  }
-
-  private readonly cancel = (): void => {
-    this.reply = this.edited = null;
-    this.showsEmoji = false;
-    const box = this.box;
-    if (box) {
-      box.value = "";
-      this.grow(box);
-      box.focus();
-    }
-  };
-
-  private insert(text: string): void {
-    const box = this.box;
-    box?.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
-    box?.focus();
-    this.typed();
-  }
-
-  // -- where one is ----------------------------------------------------------------------------------------------------
 
   private readonly scrolled = (): void => {
     const log = this.log;
@@ -327,6 +224,11 @@ export class ChatView extends View {
     if (this.model.isUp && this.model.conversation(this.peer).isLoaded) void this.model.load(this.peer, true);
   }
 
+  private readonly said = (): void => {
+    this.readBefore = "";
+    this.toEnd();
+  };
+
   private readonly toEnd = (): void => {
     this.isAtEnd = true;
     const log = this.log;
@@ -337,6 +239,15 @@ export class ChatView extends View {
     if (this.isLookedAt) this.model.markRead(this.peer);
   };
 
+  /** Who opens a conversation with much that is new begins to read there. */
+  private showNew(log: HTMLElement): void {
+    this.isOpening = false;
+    const mark = this.querySelector<HTMLElement>(".separator-new");
+    if (mark === null || mark.getBoundingClientRect().top >= log.getBoundingClientRect().top) return;
+    this.isAtEnd = false;
+    mark.scrollIntoView({ block: "start" });
+  }
+
   /** What is at the top of the view stays where it is when something comes above it. */
   private keepPlace(): void {
     const log = this.log;
@@ -346,18 +257,24 @@ export class ChatView extends View {
     if (row?.dataset["key"]) this.anchor = { key: row.dataset["key"], top: row.getBoundingClientRect().top };
   }
 
-  private showTarget(): boolean {
-    const row = this.querySelector<HTMLElement>(`[data-id="${CSS.escape(this.target)}"]`);
-    if (row === null) {
-      const { oldest, isComplete } = this.model.conversation(this.peer);
-      if (!isComplete && this.target < oldest) this.older();
-      return isComplete;
+  private showTarget(): void {
+    const conversation = this.model.conversation(this.peer);
+    const message = conversation.rowOf(this.target);
+    const row = message && this.row(message.key);
+    if (row) {
+      this.target = "";
+      this.isAtEnd = false;
+      row.scrollIntoView({ block: "center" });
+      for (const one of this.querySelectorAll(".shown")) one.classList.remove("shown");
+      row.classList.add("shown");
+    } else if (!conversation.isLoading && conversation.isLoaded) {
+      this.pagesToTarget -= 1;
+      if (this.pagesToTarget >= 0 && !conversation.isComplete) this.older();
+      else {
+        this.tell("open-history", { peer: this.peer, id: this.target, words: this.words ?? "" });
+        this.target = "";
+      }
     }
-    this.isAtEnd = false;
-    this.anchor = null;
-    row.scrollIntoView({ block: "center" });
-    row.classList.add("shown");
-    return true;
   }
 }
 

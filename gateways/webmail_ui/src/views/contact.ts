@@ -3,13 +3,17 @@
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { Person } from "../model/frames";
 import { t } from "../text/text";
-import { dot, face, presenceText } from "./face";
+import { face, presenceText, statusLine } from "./face";
 import { icons } from "./icons";
 import { View } from "./view";
+
+/** How long a status lasts is said in minutes. */
+const LOOK_MS = 20_000;
 
 export class ContactView extends View {
   static override properties: PropertyDeclarations = { ...View.properties, address: { attribute: false } };
   declare address: string;
+  private timer: number | undefined;
 
   constructor() {
     super();
@@ -21,7 +25,6 @@ export class ContactView extends View {
       return html`<div class="nobody">${icons.people}<p>${t("contact.none")}</p><small>${t("contact.none.hint")}</small></div>`;
     }
     const person = this.model.person(this.address);
-    const { status, text } = this.model.statusOf(this.address);
     return html`<div class="toolbar" role="toolbar" aria-label=${t("contact.toolbar")}>
         <button class="icon-button narrow-only" aria-label=${t("contact.back")} @click=${() => this.tell("back", null)}>
           ${icons.back}</button>
@@ -37,15 +40,26 @@ export class ContactView extends View {
           <div>
             <h1>${person.name}</h1>
             <p class="card-role">${this.role_(person)}</p>
-            <p class="card-status">${dot(status)}<span>${presenceText(status)}</span>${text ? html`<q>${text}</q>` : nothing}</p>
+            ${statusLine(this.model, this.address)}
           </div>
         </div>
         <dl class="details">
-          ${this.detail("contact.address", person.address)} ${this.detail("contact.phone", person.phone)}
+          ${this.detail("contact.address", person.address)}
+          ${this.detail("contact.phone", person.phone && html`<a href="tel:${person.phone.replace(/[^+\d]/g, "")}">${person.phone}</a>`)}
           ${this.detail("contact.title", person.title)} ${this.detail("contact.department", person.department)}
         </dl>
         ${person.alias ? this.members(person) : nothing}
       </div>`;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.timer = window.setInterval(() => this.requestUpdate(), LOOK_MS);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.timer);
   }
 
   private role_(person: Person): string {
@@ -53,7 +67,7 @@ export class ContactView extends View {
     return [person.title, person.department].filter(Boolean).join(" · ");
   }
 
-  private detail(key: "contact.address" | "contact.phone" | "contact.title" | "contact.department", value?: string): TemplateResult | typeof nothing {
+  private detail(key: "contact.address" | "contact.phone" | "contact.title" | "contact.department", value?: string | TemplateResult): TemplateResult | typeof nothing {
     return value ? html`<div><dt>${t(key)}</dt><dd>${value}</dd></div>` : nothing;
   }
 
@@ -63,7 +77,7 @@ export class ContactView extends View {
         ${(alias.members ?? []).map((address) => {
           const member = this.model.person(address);
           const { status } = address === this.model.you ? this.model : this.model.statusOf(address);
-          const content = html`${face(member, "s", undefined, status)}<span>${member.name}</span>
+          const content = html`${face(member, "s", this.model.photo(address), status)}<span>${member.name}</span>
             <small>${address === this.model.you ? t("chat.you") : presenceText(status)}</small>`;
           return html`<li>${address === this.model.you
             ? html`<span class="member">${content}</span>`

@@ -2,7 +2,8 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Person, Status } from "../model/frames";
-import { t } from "../text/text";
+import type { Model } from "../model/model";
+import { lastedText, t } from "../text/text";
 import { icons } from "./icons";
 
 const HUES = 8;
@@ -16,6 +17,15 @@ export function face(person: Person, size: "s" | "m" | "l", photo?: string, stat
 
 export function dot(status: Status): TemplateResult {
   return html`<span class="dot dot-${status.toLowerCase()}" aria-hidden="true"></span>`;
+}
+
+/** The status in words, for how long, and the person's own words for it. */
+export function statusLine(model: Model, address: string): TemplateResult {
+  const { status, text } = model.statusOf(address);
+  const since = model.sinceOf(address);
+  const lasted = since === undefined ? "" : lastedText(since);
+  return html`<p class="status-line">${dot(status)}<span>${presenceText(status)}${lasted ? html` <span class="lasted">${t("presence.for", { time: lasted })}</span>` : nothing}</span>
+    ${text ? html`<q>${text}</q>` : nothing}</p>`;
 }
 
 export function presenceText(status: Status): string {

@@ -1,21 +1,20 @@
-// The left pane: search, contacts (aliases on top), recent conversations. Draws only the rows that can be seen, so that ten
-// thousand contacts scroll as smoothly as ten.
+// The left pane: search, contacts, recent conversations.
 
-import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
+import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { ChatFrame, Person } from "../model/frames";
+import type { ChatFrame } from "../model/frames";
 import { timeOf } from "../model/frames";
 import { shortText, t } from "../text/text";
-import { face, presenceText } from "./face";
+import { face } from "./face";
 import { icons } from "./icons";
+import { excerpt } from "./marked";
+import "./people";
+import { rove } from "./roving";
 import { View } from "./view";
 
-const ROW = 52;
-const HEADING = 34;
-const BEYOND = 8;
-const SEARCH_MS = 120;
-
-type Line = { kind: "heading"; text: string } | { kind: "person"; person: Person };
+/** After the last key until the archive is searched; contacts are searched at each. */
+const PAUSE_MS = 200;
+const RECENT = 100;
 
 export class Navigation extends View {
   static override properties: PropertyDeclarations = {
@@ -26,27 +25,38 @@ export class Navigation extends View {
     found: { state: true },
     messages: { state: true },
     top: { state: true },
+    height: { state: true },
   };
   declare selected: string;
   declare isRecent: boolean;
   declare text: string;
+  /** What the search found: contacts, and messages; null: nothing was searched for, or no answer is here yet. */
   declare found: string[] | null;
   declare messages: ChatFrame[] | null;
   declare top: number;
-  private height = 600;
+  declare height: number;
   private timer: number | undefined;
-  private readonly observer = new ResizeObserver(([entry]) => {
-    this.height = entry?.contentRect.height ?? 600;
-    this.requestUpdate();
-  });
+  private isSearching = false;
+  private readonly observer = new ResizeObserver(([entry]) => (this.height = entry?.contentRect.height ?? 600));
 
   constructor() {
     super();
-    this.selected = "";
+    this.selected = this.text = "";
     this.isRecent = false;
-    this.text = "";
     this.found = this.messages = null;
     this.top = 0;
+    this.height = 600;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.addEventListener("keydown", this.shortcut);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    document.removeEventListener("keydown", this.shortcut);
+    this.observer.disconnect();
   }
 
   protected override firstUpdated(): void {
@@ -54,18 +64,11 @@ export class Navigation extends View {
     if (pane) this.observer.observe(pane);
   }
 
-  protected override updated(_: PropertyValues): void {
-    // The policy of the page forbids style attributes in markup; what scripts set is theirs.
-    for (const element of this.querySelectorAll<HTMLElement>("[data-top]")) element.style.top = `${element.dataset["top"]}px`;
-    const list = this.querySelector<HTMLElement>("[data-height]");
-    if (list) list.style.height = `${list.dataset["height"]}px`;
-  }
-
   protected override render(): TemplateResult {
     const unread = this.model.unread;
     return html`<form class="search" role="search" @submit=${this.submit}>
-        <input type="search" aria-label=${t("nav.search")} placeholder=${t("nav.search")} .value=${this.text}
-          autocomplete="off" @input=${this.typed} @keydown=${this.searchKey} />
+        <input type="search" aria-label=${t("nav.search")} placeholder=${t("nav.search")} .value=${this.text} maxlength="256"
+          autocomplete="off" spellcheck="false" @input=${this.typed} @keydown=${this.searchKey} />
         <button class="icon-button" aria-label=${t("nav.search.submit")}>${icons.search}</button>
       </form>
       <div class="segments nav-segments" role="group" aria-label=${t("nav.label")}>
@@ -75,91 +78,29 @@ export class Navigation extends View {
         </button>
       </div>
       <div class="nav-scroll" @scroll=${this.scrolled} @keydown=${this.listKey}>
-        ${this.isRecent && this.found === null ? this.recent() : this.contacts()}
+        ${this.isRecent && this.found === null
+          ? this.recent()
+          : html`<rookery-people .model=${this.model} .selected=${this.selected} .found=${this.found} .search=${this.found ? this.text : ""}
+              .top=${this.top} .height=${this.height}></rookery-people>`}
         ${this.found !== null ? this.foundMessages() : nothing}
       </div>`;
-  }
-
-  // -- contacts --------------------------------------------------------------------------------------------------------
-
-  private lines(): Line[] {
-    if (this.found !== null) {
-      return this.found.flatMap((address): Line[] => {
-        const person = this.model.people.get(address);
-        return person && address !== this.model.you ? [{ kind: "person", person }] : [];
-      });
-    }
-    const contacts = this.model.contacts;
-    const firstPerson = contacts.findIndex((person) => !person.alias);
-    const aliases = firstPerson < 0 ? contacts : contacts.slice(0, firstPerson);
-    const people = firstPerson < 0 ? [] : contacts.slice(firstPerson);
-    const line = (person: Person): Line => ({ kind: "person", person });
-    return [
-      ...(aliases.length > 0 ? [{ kind: "heading" as const, text: t("nav.aliases") }, ...aliases.map(line)] : []),
-      ...(people.length > 0 ? [{ kind: "heading" as const, text: t("nav.people") }, ...people.map(line)] : []),
-    ];
-  }
-
-  private contacts(): TemplateResult {
-    const lines = this.lines();
-    if (lines.length === 0) {
-      const words = this.found === null ? t("nav.empty") : t("nav.found.none", { text: this.text });
-      return html`<p class="empty" role="status">${this.model.isReady ? words : t("line.connecting")}</p>`;
-    }
-    let top = 0;
-    const placed = lines.map((line) => {
-      const at = top;
-      top += line.kind === "heading" ? HEADING : ROW;
-      return { line, at };
-    });
-    const from = this.top - BEYOND * ROW;
-    const to = this.top + this.height + BEYOND * ROW;
-    const visible = placed.filter(({ at }) => at >= from && at <= to);
-    return html`<ul class="rows" role="list" aria-label=${t("nav.contacts")} data-height=${top}>
-      ${repeat(
-        visible,
-        ({ line }) => (line.kind === "heading" ? `# ${line.text}` : line.person.address),
-        ({ line, at }) =>
-          line.kind === "heading"
-            ? html`<li class="heading" role="presentation" data-top=${at}>${line.text}</li>`
-            : this.row(line.person, at),
-      )}
-    </ul>`;
-  }
-
-  private row(person: Person, at: number): TemplateResult {
-    const { status, text } = this.model.statusOf(person.address);
-    const unread = this.model.conversations.get(person.address)?.unread ?? 0;
-    const isSelected = person.address === this.selected;
-    const words = [person.name, presenceText(status), ...(unread ? [t("nav.unread", { count: unread })] : [])].join(", ");
-    const second = text || (person.alias ? presenceText(status) : person.title || presenceText(status));
-    return html`<li class="row-place" aria-label=${words} data-top=${at}>
-      <button class="row ${isSelected ? "selected" : ""}" aria-current=${isSelected ? "true" : nothing}
-        tabindex=${isSelected || (!this.selected && at <= HEADING) ? 0 : -1} data-address=${person.address}
-        @click=${() => this.tell("pick", person.address)} @dblclick=${() => this.tell("open-chat", person.address)}>
-        ${face(person, "m", undefined, status)}
-        <span class="row-words"><span class="row-name">${person.name}<span class="hidden">${presenceText(status)}</span></span>
-          <small>${second}</small></span>
-        ${unread ? html`<span class="badge">${unread}</span>` : nothing}
-      </button>
-    </li>`;
   }
 
   // -- conversations ---------------------------------------------------------------------------------------------------
 
   private recent(): TemplateResult {
-    const recent = this.model.recent;
+    const recent = this.model.recent.slice(0, RECENT);
     if (recent.length === 0) return html`<p class="empty">${t("nav.recent.empty")}</p>`;
     return html`<ul class="plain" role="list" aria-label=${t("nav.recent.list")}>
-      ${repeat(recent.slice(0, 100), (one) => one.peer, (one) => this.messageRow(one.peer, one.newest as ChatFrame, one.unread))}
+      ${repeat(recent, (one) => one.peer, (one) => this.messageRow(one.peer, one.newest as ChatFrame, one.unread))}
     </ul>`;
   }
 
   private foundMessages(): TemplateResult {
-    const messages = this.messages ?? [];
+    const { messages } = this;
     return html`<h2 class="heading">${t("nav.messages")}</h2>
-      ${messages.length === 0
-        ? html`<p class="empty" role="status">${this.messages === null ? nothing : t("nav.messages.none", { text: this.text })}</p>`
+      ${messages === null || messages.length === 0
+        ? html`<p class="empty" role="status">${messages === null ? nothing : t("nav.messages.none", { text: this.text })}</p>`
         : html`<ul class="plain" role="list" aria-label=${t("nav.messages")}>
             ${messages.map((chat) => this.messageRow(this.peerOf(chat), chat, 0))}
           </ul>`}`;
@@ -171,18 +112,20 @@ export class Navigation extends View {
 
   private messageRow(peer: string, chat: ChatFrame, unread: number): TemplateResult {
     const person = this.model.person(peer);
-    const { status } = this.model.statusOf(peer);
-    const isOwn = chat.from === this.model.you;
-    const isSelected = peer === this.selected && this.found === null;
+    const isFound = this.found !== null;
+    const isSelected = peer === this.selected && !isFound;
+    const pick = (): void => {
+      if (isFound) this.tell("open-history", { peer, id: chat.id, words: this.text.trim() });
+      else this.tell("pick-chat", peer);
+    };
     return html`<li>
-      <button class="row ${isSelected ? "selected" : ""}" aria-current=${isSelected ? "true" : nothing}
-        @click=${() => this.tell(this.found === null ? "pick-chat" : "open-message", { peer, id: chat.id })}>
-        ${face(person, "m", undefined, status)}
+      <button class="row ${isSelected ? "selected" : ""}" aria-current=${isSelected ? "true" : nothing} @click=${pick}>
+        ${face(person, "m", this.model.photo(peer), this.model.statusOf(peer).status)}
         <span class="row-words">
-          <span class="row-name ${unread ? "strong" : ""}">${person.name}<time>${shortText(timeOf(chat.id))}</time></span>
-          <small>${isOwn ? `${t("chat.you")}: ` : nothing}${chat.body ?? ""}</small>
+          <span class="row-name ${unread ? "strong" : ""}"><span>${person.name}</span><time>${shortText(timeOf(chat.id))}</time></span>
+          <small>${chat.from === this.model.you ? `${t("chat.you")}: ` : nothing}${excerpt(chat.body ?? "", isFound ? this.text : "")}</small>
         </span>
-        ${unread ? html`<span class="badge" aria-label=${t("nav.unread", { count: unread })}>${unread}</span>` : nothing}
+        ${unread ? html`<span class="badge" role="img" aria-label=${t("nav.unread", { count: unread })}>${unread}</span>` : nothing}
       </button>
     </li>`;
   }
@@ -198,26 +141,40 @@ export class Navigation extends View {
     this.text = (event.target as HTMLInputElement).value;
     clearTimeout(this.timer);
     if (this.text.trim() === "") this.clear();
-    else this.timer = setTimeout(() => void this.search(), SEARCH_MS);
+    else {
+      void this.searchPeople();
+      this.timer = window.setTimeout(() => void this.searchMessages(), PAUSE_MS);
+    }
   };
 
   private readonly submit = (event: Event): void => {
     event.preventDefault();
     clearTimeout(this.timer);
-    if (this.text.trim()) void this.search();
+    if (this.text.trim() === "") return;
+    void this.searchPeople();
+    void this.searchMessages();
   };
 
-  private async search(): Promise<void> {
-    const text = this.text;
-    const people = this.model.find(text).catch(() => []);
-    const messages = this.model.findMessages(text).catch(() => []);
-    const found = await people;
-    if (text === this.text) {
+  /** One question at a time; who types faster than answers come is answered for what stands there then. */
+  private async searchPeople(): Promise<void> {
+    if (this.isSearching) return;
+    this.isSearching = true;
+    let asked: string;
+    do {
+      asked = this.text;
+      const found = await this.model.find(asked).catch(() => []);
+      if (this.text.trim() === "") break;
+      if (this.found === null) this.messages = null;
       this.found = found;
       this.scrollUp();
-    }
-    const matches = await messages;
-    if (text === this.text) this.messages = matches;
+    } while (asked !== this.text);
+    this.isSearching = false;
+  }
+
+  private async searchMessages(): Promise<void> {
+    const text = this.text;
+    const messages = await this.model.findMessages(text).catch(() => []);
+    if (text === this.text) this.messages = messages;
   }
 
   private clear(): void {
@@ -234,27 +191,35 @@ export class Navigation extends View {
 
   // -- keys ------------------------------------------------------------------------------------------------------------
 
+  private readonly shortcut = (event: KeyboardEvent): void => {
+    if (event.key !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+    event.preventDefault();
+    this.querySelector("input")?.focus();
+  };
+
   private readonly searchKey = (event: KeyboardEvent): void => {
     if (event.key === "Escape") this.clear();
-    if (event.key === "ArrowDown") {
-      event.preventDefault();
-      this.querySelector<HTMLElement>(".row")?.focus();
-    }
+    if (event.key !== "ArrowDown") return;
+    event.preventDefault();
+    this.querySelector<HTMLElement>(".row")?.focus();
   };
 
   private readonly listKey = (event: KeyboardEvent): void => {
-    const rows = [...this.querySelectorAll<HTMLElement>(".row")];
-    const at = rows.indexOf(document.activeElement as HTMLElement);
-    if (at < 0 || (event.key !== "ArrowDown" && event.key !== "ArrowUp")) return;
-    event.preventDefault();
-    const next = rows[at + (event.key === "ArrowDown" ? 1 : -1)];
-    if (next) next.focus();
-    else if (event.key === "ArrowUp") this.querySelector<HTMLElement>("input")?.focus();
+    const rows = [...this.querySelectorAll<HTMLElement>(".row")].sort(byPlace);
+    if (event.key === "Home" || event.key === "End") return;
+    if (rove(event, rows, "vertical", false) === null && event.key === "ArrowUp" && document.activeElement === rows[0]) {
+      event.preventDefault();
+      this.querySelector("input")?.focus();
+    }
   };
 
   private readonly scrolled = (event: Event): void => {
     this.top = (event.target as HTMLElement).scrollTop;
   };
+}
+
+function byPlace(a: HTMLElement, b: HTMLElement): number {
+  return a.getBoundingClientRect().top - b.getBoundingClientRect().top;
 }
 
 customElements.define("rookery-navigation", Navigation);

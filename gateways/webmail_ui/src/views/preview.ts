@@ -3,6 +3,7 @@
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import type { Message } from "../model/conversation";
 import { dayOf, shortDayText, t, timeText } from "../text/text";
+import { rove } from "./roving";
 import { View } from "./view";
 
 const TABS = ["chat", "messages", "appointments", "attachments"] as const;
@@ -56,8 +57,11 @@ export class Preview extends View {
       else days.set(day, [message]);
     }
     return html`<ul class="plain days">
-      ${[...days.values()].reverse().map((of) => this.day(of))}
-    </ul>`;
+        ${[...days.values()].reverse().map((of) => this.day(of))}
+      </ul>
+      ${conversation.isComplete
+        ? nothing
+        : html`<button class="small-button log-more" @click=${() => void this.model.load(this.address, true)}>${t("history.earlier")}</button>`}`;
   }
 
   private day(messages: Message[]): TemplateResult {
@@ -67,7 +71,7 @@ export class Preview extends View {
     return html`<li class="day">
       <div class="day-head"><strong id=${day}>${shortDayText(first.at)}</strong><small>${count}</small>
         <button class="small-button" aria-describedby=${day}
-          @click=${() => this.tell("open-message", { peer: this.address, id: first.id })}>${t("preview.open")}</button></div>
+          @click=${() => this.tell("open-history", { peer: this.address, id: first.id, words: "" })}>${t("preview.open")}</button></div>
       ${messages.slice(0, LINES).map(
         (message) => html`<p class="snippet"><time>${timeText(message.at)}</time>
           <span>${message.isOwn ? t("chat.you") : this.firstName(message.from)}:</span> ${message.body}</p>`,
@@ -80,11 +84,8 @@ export class Preview extends View {
   }
 
   private readonly key = (event: KeyboardEvent): void => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step === undefined) return;
-    event.preventDefault();
-    this.tab = TABS.at((TABS.indexOf(this.tab) + step) % TABS.length) as Tab;
-    void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#tab-${this.tab}`)?.focus());
+    const tab = rove(event, [...this.querySelectorAll<HTMLElement>("[role=tab]")], "horizontal");
+    if (tab) this.tab = tab.id.replace("tab-", "") as Tab;
   };
 }
 

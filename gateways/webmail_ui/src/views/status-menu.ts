@@ -6,10 +6,13 @@ import { type Theme, notifications, preferences } from "../preferences";
 import { t } from "../text/text";
 import { dot, face } from "./face";
 import { icons } from "./icons";
+import { rove } from "./roving";
 import { View } from "./view";
 
 const STATUSES: Status[] = ["Available", "Away", "Busy", "Offline"];
 const THEMES: Theme[] = ["auto", "light", "dark"];
+/** Quiet hours to begin with. */
+const QUIET: [string, string] = ["18:00", "08:00"];
 
 export class StatusMenu extends View {
   static override properties: PropertyDeclarations = { ...View.properties, isOpen: { state: true }, isDenied: { state: true } };
@@ -74,7 +77,28 @@ export class StatusMenu extends View {
         <span>${t("status.window")}</span></label>
       <label class="menu-row menu-check"><input type="checkbox" .checked=${notifications.areOn} @change=${this.notify} />
         <span>${t("status.notify")}${this.isDenied ? html`<small role="status">${t("status.notify.denied")}</small>` : nothing}</span></label>
+      <label class="menu-row menu-check"><input type="checkbox" .checked=${preferences.hasSound}
+        @change=${(event: Event) => (preferences.hasSound = (event.target as HTMLInputElement).checked)} />
+        <span>${t("status.sound")}</span></label>
+      ${this.quiet()}
       <button class="menu-item menu-last" @click=${() => this.tell("sign-out", null)}>${t("status.signout")}</button>
+    </div>`;
+  }
+
+  private quiet(): TemplateResult {
+    const { quietFrom, quietTo } = preferences.quietHours;
+    const set = (from: string, to: string): void => {
+      preferences.quietHours = { quietFrom: from, quietTo: to };
+      this.requestUpdate();
+    };
+    const field = (key: "status.quiet.from" | "status.quiet.to", value: string, change: (value: string) => void): TemplateResult =>
+      html`<input type="time" required aria-label=${t(key)} .value=${value} @change=${(event: Event) => change((event.target as HTMLInputElement).value)} />`;
+    return html`<div class="menu-row menu-check">
+      <label class="menu-check"><input type="checkbox" .checked=${quietFrom !== ""}
+        @change=${() => (quietFrom ? set("", "") : set(...QUIET))} /><span>${t("status.quiet")}</span></label>
+      ${quietFrom
+        ? html`<span class="quiet">${field("status.quiet.from", quietFrom, (from) => set(from, quietTo))}–${field("status.quiet.to", quietTo, (to) => set(quietFrom, to))}</span>`
+        : nothing}
     </div>`;
   }
 
@@ -96,13 +120,8 @@ export class StatusMenu extends View {
   };
 
   private readonly key = (event: KeyboardEvent): void => {
-    const items = this.items();
-    const at = items.indexOf(document.activeElement as HTMLElement);
     if (event.key === "Escape") this.close();
-    else if (at >= 0 && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
-      event.preventDefault();
-      items.at((at + (event.key === "ArrowDown" ? 1 : -1)) % items.length)?.focus();
-    }
+    else if ((event.target as HTMLElement).role === "menuitem") rove(event, this.items());
   };
 
   private items(): HTMLElement[] {
