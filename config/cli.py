@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import trio
 
-from config import commands, demo, history, tracing
+from config import backup, commands, demo, history, tracing
 from config.context import Guard, config_file, config_option, debug_option, is_debugging, settings
 from config.inspection import inspect
 from config.operation import perform
@@ -34,6 +34,7 @@ main.add_command(commands.domain)
 main.add_command(commands.user)
 main.add_command(commands.alias)
 main.add_command(history.history)
+main.add_command(backup.backup)
 main.add_command(tracing.trace)
 
 
