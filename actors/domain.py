@@ -2,9 +2,9 @@
 
 **Presence.** The board holds the newest presence of every session and alias. Changes are collected and told in one
 `PresenceSeen` to every session that sees others: the first after a quiet time at once, the following ones of a burst at most
-`PRESENCE_WINDOW_SECONDS` later, of each session or alias only the last. So a tick costs changes plus sessions, not their
-product: the object is the same for all and is rendered once. A session that becomes available gets the board as it was last
-told, and from then on every tick.
+`window` later, of each session or alias only the last. So a tick costs changes plus sessions, not their product: the object is
+the same for all and is rendered once. A session that becomes available is told at once what was on the board at the last
+tick, which is one object for all newcomers until the next, and its own presence; and from then on every tick.
 
 **Blocking** (`engine.blocking`). While nobody blocks anyone a tick is told as above. Otherwise accounts that may not see all
 of it are told what they may see; the others share the one object. A changed list holds at once; what it hides or shows is told
@@ -17,7 +17,7 @@ An island: only addresses of this domain come here, see `User._contact`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -30,10 +30,11 @@ from actors.user import User
 from engine import alias as aliases
 from engine import messages as m
 from engine.blocking import BlockLists
+from engine.board import Board, without
 from engine.contacts import Contact, ContactList, PersonalContact, RemovedContact, RosterVersion
 from engine.errors import StreamCondition
 from engine.jid import Jid
-from engine.limits import PRESENCE_WINDOW_SECONDS, Limits
+from engine.limits import PRESENCE_WINDOW_SECONDS, PRESENCE_WINDOW_SECONDS_EACH, Limits
 from engine.presence import PresenceChange, Status
 
 
@@ -71,10 +72,9 @@ class Domain(TrioActor):
         self._runtime = runtime
         self._directory = directory
         self._limits = limits
-        self._board: defaultdict[str, dict[str, PresenceChange]] = defaultdict(dict)
+        self._board = Board()
         self._statuses: dict[str, Status] = {}
         self._changed_at: dict[str, float] = {}  # when a status changed last; nothing of who was not there yet
-        self._changes: dict[Jid, PresenceChange] = {}
         self._last_flush = -PRESENCE_WINDOW_SECONDS
         self._is_flush_due = False
         self._watchers: dict[str, ActorRef[Any]] = {}
@@ -123,7 +123,7 @@ class Domain(TrioActor):
 
     def _presence_changed(self, event: m.PresenceChanged) -> None:
         change = event.change
-        self._changes[change.jid] = change
+        self._board.put(change)
         if change.jid.bare in self._aliases:  # it tells of changes of its status only
             self._changed_at[change.jid.bare] = trio.current_time()
         else:
@@ -134,7 +134,7 @@ class Domain(TrioActor):
     def _flush_soon(self) -> None:
         if not self._is_flush_due:
             self._is_flush_due = True
-            wait = self._last_flush + PRESENCE_WINDOW_SECONDS - trio.current_time()
+            wait = self._last_flush + window(len(self._watchers)) - trio.current_time()
             if wait > 0:
                 self._runtime.schedule(wait, self.actor_ref, m.FlushPresence())
             else:  # behind what came in together with this change
@@ -147,10 +147,14 @@ class Domain(TrioActor):
         elif full not in self._watchers and (session := self._directory.find(full)) is not None:
             self._tell_changed_blocks()  # to those who saw it otherwise; a newcomer did not
             self._watchers[full] = session
-            board = (entry for entries in self._board.values() for entry in entries.values())
-            entries = self._blocks.visible(board, change.jid)
-            if entries:
-                session.tell(m.PresenceSeen(entries))
+            _show(session, self._visible(self._board.all, change.jid))
+            if self._board.welcome(change):
+                _show(session, m.PresenceSeen((change,)))
+
+    def _visible(self, seen: m.PresenceSeen, viewer: Jid) -> m.PresenceSeen:
+        """What one session may see of it: the same object if that is everything."""
+        visible = self._blocks.visible(seen.changes, viewer)
+        return seen if len(visible) == len(seen.changes) else m.PresenceSeen(visible)
 
     def _set_status(self, address: str, status: Status) -> None:
         if self._statuses.get(address, Status.OFFLINE) is status:
@@ -167,46 +171,39 @@ class Domain(TrioActor):
         self._is_flush_due = False
         self._last_flush = trio.current_time()
         self._tell_changed_blocks()
-        changes, self._changes = self._changes, {}
-        told = tuple(change for change in changes.values() if self._post(change))
+        told, newcomers = self._board.tick()
         if not told:
             return
         for_all, accounts = self._blocks.withhold(told)
         if accounts:
-            self._tell_filtered(told, for_all, accounts)
-        else:
-            seen = m.PresenceSeen(told)
-            for session in self._watchers.values():
-                _show(session, seen)
+            self._tell_filtered(told, for_all, accounts, newcomers)
+            return
+        seen = m.PresenceSeen(told)
+        for full, session in self._watchers.items():
+            own = newcomers.get(full)
+            _show(session, seen if own is None else m.PresenceSeen(without(told, own)))
 
     def _tell_filtered(
-        self, told: tuple[PresenceChange, ...], for_all: tuple[PresenceChange, ...], accounts: Collection[str]
+        self,
+        told: tuple[PresenceChange, ...],
+        for_all: tuple[PresenceChange, ...],
+        accounts: Collection[str],
+        newcomers: Mapping[str, PresenceChange],
     ) -> None:
         shared: dict[tuple[PresenceChange, ...], m.PresenceSeen] = {}
         for full, session in self._watchers.items():
             account, _, resource = full.partition("/")
             shown = self._blocks.visible(told, Jid(account, resource)) if account in accounts else for_all
-            if shown:
-                _show(session, shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
-
-    def _post(self, change: PresenceChange) -> bool:
-        """Put a change on the board; False if it takes back what was never told."""
-        entries = self._board[change.jid.bare]
-        if change.presence is not None:
-            entries[change.jid.resource] = change
-            return True
-        was_told = entries.pop(change.jid.resource, None) is not None
-        if not entries:
-            del self._board[change.jid.bare]
-        return was_told
+            if full in newcomers:
+                shown = without(shown, newcomers[full])
+            _show(session, shared.get(shown) or shared.setdefault(shown, m.PresenceSeen(shown)))
 
     def _fetch_presences(self, command: m.FetchPresences) -> None:
         session = command.request.session
         entries: tuple[PresenceChange, ...] = ()
         if session.full in self._watchers:
             self._tell_changed_blocks()
-            board = (entry for entries in self._board.values() for entry in entries.values())
-            entries = tuple(self._blocks.visible(board, session))
+            entries = (*self._visible(self._board.all, session).changes, *self._board.own(session))
         self._tell(session, m.PresencesFetched(command.request, entries))
 
     def _fetch_status(self, command: m.FetchStatus) -> None:
@@ -219,7 +216,7 @@ class Domain(TrioActor):
     def _answer_probe(self, command: m.ProbePresence) -> None:
         if self._refuses_blocker(command):
             return
-        entries = self._blocks.visible(self._board.get(command.to.bare, {}).values(), command.session)
+        entries = self._blocks.visible(self._board.of(command.to.bare), command.session)
         found = tuple(change for change in entries if command.to in (change.jid, change.jid.to_bare()))
         # RFC 6121, 4.3.2: a contact without a session is told as unavailable, from its bare JID.
         self._tell(command.session, m.PresenceSeen(found or (PresenceChange(command.to, None),)))
@@ -283,7 +280,9 @@ class Domain(TrioActor):
     def _separated_anew(self, owner: str) -> Iterable[tuple[str, bool | None, bool | None]]:
         """Accounts for which something changed between them and the owner, and what (see `BlockLists.separates`)."""
         touched = self._blocks.touched(owner, self._told_blocks)
-        everyone = {*self._board, *(full.partition("/")[0] for full in self._watchers)} if touched is None else ()
+        everyone = (
+            {*self._board.accounts, *(full.partition("/")[0] for full in self._watchers)} if touched is None else ()
+        )
         for account in touched or everyone:
             now, before = self._blocks.separates(owner, account), self._told_blocks.separates(owner, account)
             if now is None or now is not before:
@@ -291,7 +290,7 @@ class Domain(TrioActor):
 
     def _looks(self, viewer: str, seen: str) -> Iterable[tuple[Jid, PresenceChange]]:
         """Each session of one account that sees others, with each entry of the other account."""
-        entries = self._board.get(seen, {}).values()
+        entries = self._board.of(seen)
         for full in self._directory.session_addresses(viewer) if entries else ():
             if full in self._watchers:
                 yield from ((Jid(viewer, full.partition("/")[2]), entry) for entry in entries)
@@ -436,7 +435,14 @@ class Domain(TrioActor):
     }
 
 
+def window(sessions: int) -> float:
+    """Seconds between two ticks, when so many sessions are told of each."""
+    return max(PRESENCE_WINDOW_SECONDS, sessions * PRESENCE_WINDOW_SECONDS_EACH)
+
+
 def _show(session: ActorRef[Any], seen: m.PresenceSeen) -> None:
+    if not seen.changes:
+        return
     try:
         session.tell(seen)
     except ActorDeadError:  # it has just ended: its goodbye is on its way here

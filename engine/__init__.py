@@ -12,6 +12,7 @@ What you find in this package, all of it plain functions over values, without tr
 `jid`              addresses in one spelling
 `messages`         the vocabulary of every mailbox: commands are imperative, events past tense
 `presence`         the four statuses, how devices merge, what Offline in webmail means
+`board`            the presence of a domain as it was told, and what is told next
 `delivery`         who gets a message: the table of RFC 6121, section 8
 `catch_up`         what a session missed, and how it gets it once; `clients`: what stays of a client between two logins
 `outbox` `intake`  what is under way to a client and from it, numbered and acknowledged
@@ -20,7 +21,6 @@ What you find in this package, all of it plain functions over values, without tr
 `blocking`         whom a member shuts out, and what that stops
 `administration`   what an operator can ask for
 `retention`        what goes from the archive for good: what is too old, and the history of who was removed
-`files`            files that messages carry: their addresses, who may have them, when they go
 `ports`            what is kept or found elsewhere: archive, accounts, contact search, a client's wire
 `measures`         figures that the server gives of itself
 `errors` `limits`  why something is refused; what is bounded, where, and why there

@@ -52,6 +52,20 @@ async def test_a_newcomer_sees_the_board_and_himself(stage: Stage):
 
 
 @play
+async def test_who_comes_is_told_of_himself_once(stage: Stage):
+    for name in ("alice", "bob", "carol"):  # each comes while the one before is not told to all yet
+        await stage.enter(name)
+    dan = await stage.enter("dan")
+    erin = await stage.enter("erin")
+    await dan.hears_presence(erin.jid)
+    await stage.settle(dan)
+    assert dan.presences().count(dan.jid) == 1
+    await dan.is_present("away")
+    await erin.hears_presence(dan.jid, "away")
+    await dan.hears_presence(dan.jid, "away")
+
+
+@play
 async def test_own_sessions_see_each_other(stage: Stage):
     desk, phone = await stage.enter("alice", "desk"), await stage.enter("alice", "phone")
     await desk.hears_presence(phone.jid)
