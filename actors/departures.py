@@ -10,7 +10,7 @@ operator need not wait. What an earlier process left undone is begun at the star
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from actors.mailbox import Policy
 from actors.retention import take_leave
 from actors.runtime import ActorRef, Runtime
 from actors.worker import Worker
+from engine.files import FileStore
 from engine.ports import Accounts, StorageUnavailable
 from engine.retention import Retention
 
@@ -54,8 +55,19 @@ class Departures(Worker):
     mailbox_policy = Policy.DROP_OLDEST
     batch_limit = 64
 
-    def __init__(self, retention: Retention, accounts: Accounts, runtime: Runtime, directory: Directory) -> None:
+    def __init__(
+        self,
+        retention: Retention,
+        accounts: Accounts,
+        runtime: Runtime,
+        directory: Directory,
+        *,
+        files: FileStore,
+        clock: Callable[[], float],
+    ) -> None:
         super().__init__()
+        self._files = files
+        self._clock = clock
         self._retention = retention
         self._accounts = accounts
         self._runtime = runtime
@@ -71,6 +83,7 @@ class Departures(Worker):
             for address in await self._accounts.departing():
                 await self._wait_for_the_last_words(address)
                 messages = await take_leave(address, self._accounts, self._retention)
+                await self._files.sweep(int(self._clock() * 1_000_000))  # what nobody's message carries any more
                 log.info("history of a removed member: %d messages removed", messages)
                 self._directory.tell(REGISTRAR, Departed(address, messages))
         except StorageUnavailable as error:

@@ -26,6 +26,7 @@ LIBRARIAN: Final = "_librarian"
 SURVEYOR: Final = "_surveyor"
 REGISTRAR: Final = "_registrar"
 DEPARTURES: Final = "_departures"
+FILE_CLERK: Final = "_file-clerk"
 WEBMAIL: Final = "_webmail"
 
 Factory = Callable[[str], ActorRef[Any] | None]

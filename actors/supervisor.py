@@ -1,8 +1,8 @@
 """The supervisor: starts the system in order, owns everything that has no other owner, and ends what must not go on.
 
-Start order: the workers that keep and find (archiver, historian, librarians, cataloguer, indexer, registrar, departures), then
-the domains with their aliases. Gateways come last, from the assembler, when everything they could ask for is there. Users and
-sessions are started by need and owned by their domain.
+Start order: the workers that keep and find (archiver, historian, librarians, cataloguer, indexer, registrar, departures, file
+clerk), then the domains with their aliases. Gateways come last, from the assembler, when all they could ask for is there.
+Users and sessions are started by need and owned by their domain.
 
 An actor that uses up its restart budget is lost. If it is a worker or a domain the process ends: without an archiver nothing
 may be acknowledged, and an operator's service manager starts the server anew. A message that failed twice is set aside, and
@@ -22,6 +22,7 @@ from actors.directory import (
     ARCHIVER,
     CATALOGUER,
     DEPARTURES,
+    FILE_CLERK,
     FINDER,
     HISTORIAN,
     INDEXER,
@@ -31,6 +32,7 @@ from actors.directory import (
     Directory,
 )
 from actors.domain import Domain
+from actors.file_clerk import FileClerk
 from actors.historian import Historian
 from actors.indexer import Indexer
 from actors.librarian import Librarian
@@ -40,6 +42,7 @@ from engine import messages as m
 from engine.blocking import BlockLists
 from engine.contacts import ContactList
 from engine.errors import Condition
+from engine.files import FileStore
 from engine.limits import Limits
 from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, Texts
 from engine.retention import Retention
@@ -48,7 +51,7 @@ log = logging.getLogger(__name__)
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """What is kept and found elsewhere, opened and ready."""
+    """What is kept and found elsewhere, opened and ready. `clock`: seconds since 1970."""
 
     archive: Archive
     accounts: Accounts
@@ -57,6 +60,8 @@ class Ports(msgspec.Struct, frozen=True):
     texts: Texts
     retention: Retention
     histories: Histories
+    files: FileStore
+    clock: Callable[[], float]
 
 
 class Supervisor(TrioActor):
@@ -114,7 +119,8 @@ class Supervisor(TrioActor):
             open_domain=self._open_domain,
             close_domain=self._close_domain,
         )
-        self._start(DEPARTURES, Departures, ports.retention, ports.accounts)
+        self._start(DEPARTURES, Departures, ports.retention, ports.accounts, files=ports.files, clock=ports.clock)
+        self._start(FILE_CLERK, FileClerk, ports.files, self._limits.file_bytes_per_user, ports.clock)
         for name, contacts in self._domains.items():
             self._open_domain(name, contacts)
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from actors.directory import ARCHIVER, INDEXER, REGISTRAR, Directory
+from actors.directory import ARCHIVER, FILE_CLERK, INDEXER, REGISTRAR, Directory
 from actors.mailbox import MailboxFull
 from actors.runtime import Runtime, TrioActor
 from engine import delivery
@@ -385,6 +385,9 @@ class User(TrioActor):
     def _ask_registrar(self, command: m.SetPhoto | m.FetchBlocked | m.ChangeBlocked) -> None:
         self._tell(REGISTRAR, command)
 
+    def _ask_file_clerk(self, command: m.RequestSlot) -> None:
+        self._tell(FILE_CLERK, command)
+
     def _search(self, command: m.SearchContacts) -> None:
         self._tell(INDEXER, command)
 
@@ -433,6 +436,7 @@ class User(TrioActor):
         m.FetchBlocked: _ask_registrar,
         m.ChangeBlocked: _ask_registrar,
         m.SearchContacts: _search,
+        m.RequestSlot: _ask_file_clerk,
         m.FetchHistory: _queue_question,
         m.FetchHistoryBounds: _queue_question,
         m.FetchConversations: _queue_question,

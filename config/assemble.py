@@ -32,15 +32,18 @@ from config.status import Meter
 from config.upkeep import HistoryIndex, Stores, open_stores, purge_history, reindex, verify
 from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, RemovedContact
+from engine.files import FileOffer
 from engine.ports import StorageUnavailable
 from engine.xmpp.features import build_mux
 from engine.xmpp.mux import Software
 from engine.xmpp.rendering import Renderer
 from engine.xmpp.stream_events import StreamOptions, random_token
-from gateways import control, host_meta, tls, web, webmail_pages, webmail_socket, xmpp_tcp, xmpp_websocket
+from gateways import control, host_meta, tls, uploads, web, webmail_pages, webmail_socket, xmpp_tcp, xmpp_websocket
+from gateways.files import Porter
 from gateways.listener import CloseGateway
 from gateways.reception import Reception
 from gateways.web_socket import normalise_origin
+from gateways.webmail_files import WebmailFiles
 from gateways.webmail_login import WebmailLogins
 from gateways.webmail_session import WebmailBell, WebmailDesk
 from gateways.xmpp_tcp import Encryption
@@ -117,7 +120,9 @@ class _Server:
         self._domains = domains
         self._blocks = blocks
         self._newest = newest
-        mux = build_mux(Software(version=metadata.version("rookery")), Renderer(self._describe))
+        self._files = FileOffer(file_bytes=settings.limits.file_bytes)
+        software = Software(version=metadata.version("rookery"))
+        mux = build_mux(software, Renderer(self._describe), self._files if _has_safe_web(settings) else None)
         self._options = StreamOptions(
             domains=self._directory.domains,
             secret=secret,
@@ -189,6 +194,8 @@ class _Server:
                 stores.texts,
                 stores.retention,
                 stores.histories,
+                stores.files,
+                self._reception.clock,
             ),
             self._settings.limits,
             newest=self._newest,
@@ -218,7 +225,9 @@ class _Server:
                 web_encryption = Encryption(tls.server_context(self._certificate), self._certificate.end_point)
             addresses = [_pair(settings.web.listen)]
             routes = self._routes(web_encryption)
-            opened.append(("web", await nursery.start(web.serve, reception, addresses, routes, web_encryption)))
+            listening = await nursery.start(web.serve, reception, addresses, routes, web_encryption)
+            self._files.base = _web_address(settings, listening.addresses[0])  # the port may have been free to choose
+            opened.append(("web", listening))
         if settings.metrics.listen is not None:
             from gateways import metrics  # noqa: PLC0415 -- its library takes a tenth of a second, which only its users pay
 
@@ -242,7 +251,7 @@ class _Server:
 
     def _webmail_routes(self) -> Mapping[str, web.Route]:
         settings, reception = self._settings.web, self._reception
-        desk = WebmailDesk(self._sessions, reception.deadlines, reception.clock)
+        desk = WebmailDesk(self._sessions, reception.deadlines, reception.clock, self._files)
         self._runtime.start(WebmailBell, desk, self._directory)
         logins = WebmailLogins(
             self._stores.accounts,
@@ -253,9 +262,13 @@ class _Server:
             clock=reception.clock,
         )
         origins = frozenset(map(normalise_origin, settings.allowed_origins))
+        store, porter, clock = self._stores.files, Porter(self._stores.files), reception.clock
+        files = WebmailFiles(store, porter, logins, limits=self._settings.limits, clock=clock, origins=origins)
         return {
             webmail_socket.PATH: webmail_socket.route(reception, desk, logins, origins),
             **logins.routes(origins),
+            **files.routes(),
+            **uploads.routes(store, porter, clock),
             **webmail_pages.routes(settings.frame_ancestors),
         }
 
@@ -277,6 +290,7 @@ class _Server:
         while True:
             try:
                 await finish(self._stores.retention, index)
+                await self._stores.files.sweep(int(self._reception.clock() * 1_000_000))
             except StorageUnavailable as error:
                 log.warning("removed messages: not gone from everywhere yet, tried again later: %s", error)
             await trio.sleep(FINISH_SECONDS)
@@ -319,6 +333,28 @@ def _certificate(settings: Settings, domains: Collection[str]) -> tls.Certificat
     # COMPAT: libpurple compares the certificate with the address that it was told to connect to.
     loopback = {endpoint.host for _, endpoint in settings.listeners()} & {"127.0.0.1", "::1"}
     return tls.ensure_self_signed(settings.data_dir / "tls", sorted({*domains, *loopback}))
+
+
+def _web_address(settings: Settings, listening_at: str) -> str:
+    """The web port as XMPP clients reach it. `listening_at`: host and port that it has in fact."""
+    web, place = settings.web, Endpoint.parse(listening_at)
+    if web.url:
+        return web.url
+    if not web.tls:
+        return f"http://{place}"
+    name = settings.domains[0] if settings.domains else place.host  # what the certificate is for
+    return f"https://{Endpoint(name, place.port)}"
+
+
+def _has_safe_web(settings: Settings) -> bool:
+    """XEP-0363, 5 asks for TLS; what never leaves the machine needs none."""
+    web = settings.web
+    if web.listen is None:
+        return False
+    return web.tls or web.url.startswith("https:") or (not web.url and web.listen.host in _LOOPBACK)
+
+
+_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 
 
 def _pair(endpoint: Endpoint) -> tuple[str, int]:

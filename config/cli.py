@@ -1,13 +1,12 @@
 """The command line. Every command works while the server runs and while it does not; see `config.operation`."""
 
 import logging
-import sys
 from pathlib import Path
 
 import click
 import trio
 
-from config import commands, demo, history, tracing
+from config import backup, commands, demo, history, journal, tracing
 from config.context import Guard, config_file, config_option, debug_option, is_debugging, settings
 from config.inspection import inspect
 from config.operation import perform
@@ -34,6 +33,7 @@ main.add_command(commands.domain)
 main.add_command(commands.user)
 main.add_command(commands.alias)
 main.add_command(history.history)
+main.add_command(backup.backup)
 main.add_command(tracing.trace)
 
 
@@ -124,11 +124,7 @@ def run_server(loaded: Settings) -> None:
     """
     from config.assemble import serve as serve_forever  # noqa: PLC0415 -- the other commands start without it
 
-    logging.basicConfig(
-        level=logging.DEBUG if is_debugging() else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    journal.set_up(loaded.log.format, is_debugging=is_debugging())
 
     async def run() -> None:
         await serve_forever(loaded, ready=click.echo)

@@ -104,6 +104,12 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     listen: Endpoint | None
 
 
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``[log]``. `format`: for people, or for programs."""
+
+    format: Literal["text", "json"]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file.
 
@@ -115,6 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tls: ``[tls]``; None: a self-signed certificate.
         web: ``[web]``.
         metrics: ``[metrics]``.
+        log: ``[log]``.
         limits: ``[limits]``.
     """
 
@@ -125,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsSettings | None
     web: WebSettings
     metrics: MetricsSettings
+    log: LogSettings
     limits: Limits
 
     def listeners(self) -> list[tuple[str, Endpoint]]:
@@ -190,8 +198,8 @@ class _Reader:
         """The whole file."""
         keys = {**defaults(), "tls": {}}
         top = self.known("", table, keys)
-        tables = ("xmpp", "web", "metrics", "limits")
-        xmpp, web, metrics, limits = (self.table(name, top, defaults()[name]) for name in tables)
+        tables = ("xmpp", "web", "metrics", "log", "limits")
+        xmpp, web, metrics, log, limits = (self.table(name, top, defaults()[name]) for name in tables)
         return Settings(
             file=self.file,
             data_dir=self.path("data_dir", top["data_dir"]),
@@ -204,6 +212,7 @@ class _Reader:
             tls=self.tls(top["tls"]) if "tls" in table else None,
             web=self.web(web),
             metrics=MetricsSettings(listen=self.endpoint_or_none("metrics.listen", metrics["listen"])),
+            log=LogSettings(format=self.log_format(log["format"])),
             limits=Limits(**{name: self.limit(name, value) for name, value in limits.items()}),
         )
 
@@ -251,6 +260,13 @@ class _Reader:
         if value != "required":
             self.note("xmpp.tls", "must be 'required' or 'optional'")
         return "required"
+
+    def log_format(self, value: Any) -> Literal["text", "json"]:
+        if value == "json":
+            return "json"
+        if value != "text":
+            self.note("log.format", "must be 'text' or 'json'")
+        return "text"
 
     def tls(self, value: Any) -> TlsSettings:
         keys = {"certificate": None, "private_key": None}

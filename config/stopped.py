@@ -5,6 +5,7 @@ the command ends.
 """
 
 import logging
+import time
 from pathlib import Path
 
 from actors.provisioning import carry_out
@@ -71,6 +72,7 @@ async def _take_leaves(settings: Settings, accounts: Accounts) -> dict[str, int]
         async with open_archive(settings.data_dir) as archive:
             for address in departing:
                 gone[address] = await take_leave(address, accounts, archive.retention, pace=0)
+            await archive.files.sweep(int(time.time() * 1_000_000))
     except (DatabaseRefused, StorageUnavailable) as error:
         log.warning("histories of removed members: %s", error)
     return gone

@@ -17,7 +17,8 @@ from actors.retention import PACE, purge
 from engine import administration as a
 from engine.admission import alias_problems
 from engine.contacts import Contact
-from engine.ports import Accounts, Archive, Histories, HistorySearch, Texts
+from engine.files import FileStore
+from engine.ports import Accounts, Archive, Histories, HistorySearch, StorageUnavailable, Texts
 from engine.retention import Retention
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
@@ -48,6 +49,7 @@ class Stores(msgspec.Struct, frozen=True):
     texts: Texts
     retention: Retention
     histories: Histories
+    files: FileStore
 
 
 @asynccontextmanager
@@ -87,13 +89,19 @@ async def open_stores(data_dir: Path) -> AsyncIterator[Stores]:
         stack.push_async_callback(history.aclose)
         await leave_other_archives(history, archive)
         histories = SearchedHistories(archive.histories, history)
-        yield Stores(archive, accounts, search, history, archive.texts, archive.retention, histories)
+        yield Stores(archive, accounts, search, history, archive.texts, archive.retention, histories, archive.files)
 
 
 async def purge_history(stores: Stores, command: a.PurgeHistory, *, pace: float = PACE, pause: float = 0) -> a.Result:
-    """Remove what is too old; see `actors.retention.purge` and, for `pause`, `HistoryIndex`."""
+    """Remove what is too old; see `actors.retention.purge` and, for `pause`, `HistoryIndex`. Files go after their messages."""
     now = int(time.time() * 1_000_000)
-    return await purge(command, stores.retention, HistoryIndex(stores, pause), now=now, pace=pace)
+    result = await purge(command, stores.retention, HistoryIndex(stores, pause), now=now, pace=pace)
+    if isinstance(result, a.Purged) and not command.is_rehearsal:
+        try:
+            await stores.files.sweep(now, command.before)
+        except StorageUnavailable as error:
+            return a.Refused(f"the messages are removed, but not all of their files: {error}; run this again later")
+    return result
 
 
 class HistoryIndex:
@@ -118,7 +126,7 @@ class HistoryIndex:
 
 
 async def verify(stores: Stores) -> list[str]:
-    """One line for each fault in archive, accounts and search indexes; the indexes are compared by count.
+    """One line for each fault in archive, accounts, files and search indexes; the indexes are compared by count.
 
     Raises:
         StorageUnavailable: something cannot be read just now.
@@ -128,7 +136,7 @@ async def verify(stores: Stores) -> list[str]:
         faults = await trio.to_thread.run_sync(alias_problems, await _contacts(stores, domain))
         problems += [f"{ACCOUNTS}: {fault}" for fault in faults]
         problems += await _index_problems(stores, domain)
-    return [*problems, *await _history_problems(stores)]
+    return [*problems, *await _history_problems(stores), *await stores.files.problems()]
 
 
 async def _index_problems(stores: Stores, domain: str) -> list[str]:

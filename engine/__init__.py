@@ -21,6 +21,7 @@ What you find in this package, all of it plain functions over values, without tr
 `blocking`         whom a member shuts out, and what that stops
 `administration`   what an operator can ask for
 `retention`        what goes from the archive for good: what is too old, and the history of who was removed
+`files`            files that messages carry: their addresses, who may have them, when they go
 `ports`            what is kept or found elsewhere: archive, accounts, contact search, a client's wire
 `measures`         figures that the server gives of itself
 `errors` `limits`  why something is refused; what is bounded, where, and why there

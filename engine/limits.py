@@ -166,6 +166,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             once after a network failure; guessing is slowed down by its failures.
         sessions_per_user: resources of one account.
         stanza_bytes: of one stanza; above it the stream ends with ``policy-violation``. Announced by XEP-0478.
+        file_bytes: of one file that is shared; above it the upload is refused. Announced by XEP-0363.
+        file_bytes_per_user: of all files that one account has uploaded and that are still there; above it uploads are refused.
     """
 
     bytes_per_second: int = 1_048_576
@@ -173,3 +175,5 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     logins_per_minute: int = 600
     sessions_per_user: int = SESSIONS_PER_USER
     stanza_bytes: int = 262_144
+    file_bytes: int = 52_428_800
+    file_bytes_per_user: int = 2_147_483_648

@@ -2,7 +2,8 @@
 
 Owns a web connection from accept to the moment somebody else takes it over: TLS if the port has it, the head of one request,
 and who answers it. A route is a path and a coroutine that gets the request and the stream, with nothing of it read away; the
-handler answers and returns, then the connection is closed. Every other path gets 404.
+handler answers and returns, then the connection is closed. A route whose path ends with a slash takes every path below it.
+Every other path gets 404.
 
 Limits: `HEAD_BYTES` and `HEAD_SECONDS` for the head of a request, `BODY_SECONDS` for its body, `ANSWER_SECONDS` until the
 answer is taken; `CONNECTIONS` at once. Who is slower is closed: a connection that says little is as cheap for him as dear
@@ -12,7 +13,7 @@ for others. A connection costs a task here: what stays is web sockets, and their
 import ipaddress
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -122,6 +123,35 @@ class Visit:
         except h11.RemoteProtocolError as error:
             raise trio.BrokenResourceError("the request is none") from error
         return None
+
+    async def body(self, stall_seconds: float) -> AsyncGenerator[bytes, None]:
+        """The body of the request, once, piece by piece; a client that waits to be told to send it is told.
+
+        Args:
+            stall_seconds: for each piece to arrive.
+
+        Raises:
+            trio.BrokenResourceError: it is not what its head says, or ends too early.
+            trio.TooSlowError: the client stalls.
+        """
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+        try:
+            while True:
+                event = parser.next_event()
+                if event is h11.NEED_DATA:
+                    if parser.they_are_waiting_for_100_continue:
+                        go_on = h11.InformationalResponse(
+                            status_code=HTTPStatus.CONTINUE, headers=[], reason=b"Continue"
+                        )
+                        await self.stream.send_all(parser.send(go_on) or b"")
+                    with trio.fail_after(stall_seconds):
+                        parser.receive_data(await self.stream.receive_some())
+                elif isinstance(event, h11.Data):
+                    yield bytes(event.data)
+                elif not isinstance(event, h11.Request):
+                    return
+        except h11.RemoteProtocolError as error:
+            raise trio.BrokenResourceError("the request is none") from error
 
     async def answer(self, status: HTTPStatus, text: str = "", headers: Mapping[str, str] | None = None) -> None:
         """Answer with a line of plain text, or whatever `headers` say that it is; the connection closes after it."""
@@ -239,7 +269,7 @@ async def _serve_request(
         await _send(stream, plain_answer(request, request.phrase, {}))
     else:
         guest.visit = visit = Visit(request, stream)
-        route = routes.get(request.path)
+        route = routes.get(request.path) or routes.get(_folder_of(request.path))
         if route is None:
             await visit.answer(HTTPStatus.NOT_FOUND)
         else:
@@ -250,6 +280,12 @@ async def _serve_request(
 async def _send(stream: WebStream, answer: bytes) -> None:
     with trio.fail_after(ANSWER_SECONDS):
         await stream.send_all(answer)
+
+
+def _folder_of(path: str) -> str:
+    """``/files/`` of ``/files/a/b``; empty for a path without a folder."""
+    first, slash, _ = path[1:].partition("/")
+    return f"/{first}/" if slash else ""
 
 
 async def read_head(stream: WebStream) -> Request | HTTPStatus:

@@ -25,6 +25,7 @@ from actors.mailbox import MailboxFull
 from actors.runtime import ActorDeadError, ActorRef, TrioActor
 from engine import messages as m
 from engine.errors import Refusal, StreamCondition
+from engine.files import FileOffer
 from engine.jid import Jid
 from engine.ports import Burst, Login, Wire
 from engine.presence import Status
@@ -78,6 +79,7 @@ class WebmailSession:
         writer: makes frames of events.
         deadlines: for the grace period.
         since: archive id: what follows is an event, what was before is in a page's snapshot.
+        files: what may be shared, and where it lies.
         on_end: called once, when it is over.
     """
 
@@ -89,12 +91,14 @@ class WebmailSession:
         deadlines: Deadlines,
         *,
         since: int,
+        files: FileOffer,
         on_end: Callable[[], None],
     ) -> None:
         self.jid = jid
         self.epoch = secrets.token_urlsafe(9)
         self._writer = writer
         self._deadlines = deadlines
+        self._files = files
         self._on_end = on_end
         self._tabs: dict[int, Tab] = {}
         self._welcomed: dict[int, Tab] = {}  # those that are told of events: what they missed is told before
@@ -147,7 +151,7 @@ class WebmailSession:
     def receive(self, number: int, frame: Any) -> None:
         """A frame of a tab that was welcomed; what cannot be is refused."""
         try:
-            commands = reading.read(frame, self.jid, number)
+            commands = reading.read(frame, self.jid, number, self._files)
         except Refusal as refusal:
             answer, tab = reading.refusal(frame, refusal), self._tabs.get(number)
             if tab is not None and answer is not None:
@@ -218,7 +222,8 @@ class WebmailSession:
 
     def _welcome(self, tab: Tab, *, is_fresh: bool) -> None:
         you = f.You(self.jid.bare, self.jid.resource)
-        welcome = f.Welcome(f.VERSION, self.epoch, self._last, you, self._status, self._text, is_fresh)
+        limit = self._files.file_bytes
+        welcome = f.Welcome(f.VERSION, self.epoch, self._last, you, self._status, self._text, is_fresh, limit)
         tab.send(f.encode(welcome).decode())
 
     def _missed(self, hello: f.Hello) -> Collection[tuple[int, bytes]] | None:
@@ -287,9 +292,13 @@ class WebmailDesk:
         sessions: makes session actors.
         deadlines: of the gateways.
         clock: seconds since 1970.
+        files: what may be shared, and where it lies.
     """
 
-    def __init__(self, sessions: Sessions, deadlines: Deadlines, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, sessions: Sessions, deadlines: Deadlines, clock: Callable[[], float], files: FileOffer | None = None
+    ) -> None:
+        self._files = FileOffer() if files is None else files
         self._sessions = sessions
         self._clock = clock
         self._deadlines = deadlines
@@ -310,6 +319,7 @@ class WebmailDesk:
                 self._writer,
                 self._deadlines,
                 since=int((self._clock() - OVERLAP_SECONDS) * 1_000_000),
+                files=self._files,
                 on_end=partial(self._close, login.key),
             )
             if not session.is_over:

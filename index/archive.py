@@ -24,10 +24,11 @@ from typing import Any, Final, Self
 from engine.jid import Jid
 from engine.messages import Chat
 from engine.ports import NOTHING, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
-from index import clients, readings
+from index import clients, files, readings
 from index.asyncio_island import Island
 from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_CHATS, chat_of, row_of
 from index.database import Database, describe_damage, in_chunks, insert, placeholders
+from index.files import SqliteFiles
 from index.histories import SqliteHistories
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.migrations import Schema
@@ -55,6 +56,7 @@ class SqliteArchive:
         histories: reads the same file.
         texts: the same file, as the history search wants it.
         retention: takes messages out of it for good.
+        files: what messages carry, in the folder ``files`` beside it.
     """
 
     def __init__(self, island: Island, path: Path, *, clock: Callable[[], float]) -> None:
@@ -63,6 +65,7 @@ class SqliteArchive:
         self.histories = SqliteHistories(island, self._database)
         self.texts = SqliteTexts(island, self._database)
         self.retention = SqliteRetention(island, self._database)
+        self.files = SqliteFiles(island, self._database, path.parent / "files")
         self._clock = clock
         self._ids = MessageIds(clock, 0)
         self._opened_at = 0
@@ -195,6 +198,7 @@ class _Batch:
         insert(connection, "entry (owner, id, peer, role)", rows)
         insert(connection, "absence (id, owner)", absences)
         readings.move(connection, self._markers(stored, number))
+        files.attach(connection, self._carried(stored))
         if self._notes:
             clients.write(connection, self._notes, number, self._now)
         return stored
@@ -224,6 +228,10 @@ class _Batch:
             if chat.displayed and not each.duplicate:
                 peer = number[(chat.via or chat.to).bare]
                 yield readings.Marker(each.id, number[chat.sender.bare], peer, chat.displayed)
+
+    def _carried(self, stored: list[Stored]) -> list[tuple[int, str]]:
+        pairs = zip(self._drafts, stored, strict=True)
+        return [(each.id, draft.chat.file) for draft, each in pairs if draft.chat.file and not each.duplicate]
 
     def _number_addresses(self, connection: sqlite3.Connection, entries: list[list[Entry]]) -> dict[str, int]:
         wanted = clients.addresses(self._notes) if self._notes else set()
@@ -359,6 +367,7 @@ _CHECKS: Final = (
         """,
     ),
     *clients.CHECKS,
+    *files.CHECKS,
 )
 
 

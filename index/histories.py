@@ -2,7 +2,7 @@
 
 **A page costs the same at every depth.** Its place is a key (the archive id), and every query walks an index from there on:
 the primary key of ``entry`` for a whole history, ``entry_by_peer`` for one conversation, no further than the page. No row is
-passed over but when one resource is asked for, which is why that goes over the connection for long reads.
+passed over but when one resource or files are asked for, which is why that goes over the connection for long reads.
 
 **Conversations** are found by jumping from peer to peer in ``entry_by_peer``; of each, its end is looked at. The messages
 themselves are read for the page alone.
@@ -46,7 +46,7 @@ class SqliteHistories:
 
     async def page(self, query: HistoryQuery) -> HistoryPage:
         """See `engine.ports.Histories.page`."""
-        read = self._database.survey if query.resource else self._database.read
+        read = self._database.survey if query.resource or query.has_file else self._database.read
         return await self._run(read, partial(_page, query=query))
 
     async def count(self, query: HistoryQuery) -> int:
@@ -160,6 +160,8 @@ def _condition(where: _Range, query: HistoryQuery) -> tuple[str, list[Any]]:
     if query.resource:
         sql += f" AND {_OF_RESOURCE}"
         values += [query.resource, query.resource]
+    if query.has_file:
+        sql += " AND EXISTS (SELECT 1 FROM attachment WHERE attachment.id = entry.id)"
     if query.ids:
         sql += f" AND entry.id IN (VALUES {placeholders(len(query.ids), 1)})"
         values += query.ids

@@ -18,6 +18,7 @@ from engine.messages import Chat, Photo
 from engine.ports import NOTHING, Cursor, Draft, KeptSession, Login, Notes, StorageUnavailable, Stored, Verifier
 from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, MessageIds, Role, entries_of
+from index.memory_files import MemoryFiles
 from index.memory_histories import MemoryHistories
 from index.memory_retention import MemoryRetention
 from index.texts import MemoryTexts
@@ -36,6 +37,7 @@ class MemoryArchive:
         histories: reads the same messages.
         texts: the same messages, as the history search wants them.
         retention: takes messages out of it for good.
+        files: what messages carry.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -48,7 +50,8 @@ class MemoryArchive:
         self._of_owner: dict[str, list[tuple[int, Entry]]] = {}
         self._cursors: dict[str, dict[str, Cursor]] = {}
         self._sessions: dict[str, tuple[int, KeptSession]] = {}
-        self.histories = MemoryHistories(self._chats, self._entries, self._reach_disk)
+        self.files = MemoryFiles(self._entries, self._reach_disk)
+        self.histories = MemoryHistories(self._chats, self._entries, self._reach_disk, self.files.attachments)
         self.texts = MemoryTexts(self._chats, self._entries, self._reach_disk)
         self.retention = MemoryRetention(
             chats=self._chats,
@@ -57,6 +60,7 @@ class MemoryArchive:
             by_origin=self._by_origin,
             cursors=self._cursors,
             histories=self.histories,
+            files=self.files,
             forget_sessions=self._forget_sessions_of,
             reach_disk=self._reach_disk,
         )
@@ -136,8 +140,10 @@ class MemoryArchive:
             if first != message_id:
                 return Stored(first, duplicate=True)
         self._chats[message_id] = msgspec.structs.replace(
-            chat, id=message_id, is_delayed=True, is_lasting=True, displayed=""
+            chat, id=message_id, is_delayed=True, is_lasting=True, displayed="", file=""
         )
+        if chat.file:
+            self.files.attach(message_id, chat.file)
         self._entries[message_id] = entries_of(draft)
         for entry in self._entries[message_id]:
             self._of_owner.setdefault(entry.owner, []).append((message_id, entry))

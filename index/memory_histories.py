@@ -3,7 +3,7 @@
 Reads the dicts of an `index.memory.MemoryArchive`, which tells it what was marked. Each question looks at every message.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 
 from engine.limits import HISTORY_PAGE_BYTES, UNREAD
 from engine.messages import (
@@ -30,6 +30,7 @@ class MemoryHistories:
         chats: all messages, oldest first.
         entries: the ledger of each.
         reach_disk: awaited by each question; raises what stands for a disk that fails.
+        attachments: by message that carries a file.
 
     Attributes:
         readings: by owner and peer, as table ``reading``.
@@ -41,12 +42,14 @@ class MemoryHistories:
         chats: Mapping[int, Chat],
         entries: Mapping[int, Sequence[Entry]],
         reach_disk: Callable[[], Awaitable[None]],
+        attachments: Container[int] = (),
     ) -> None:
         self.readings: dict[tuple[str, str], int] = {}
         self.departures: dict[str, int] = {}
         self._chats = chats
         self._entries = entries
         self._reach_disk = reach_disk
+        self._attachments = attachments
 
     # -- what was read -------------------------------------------------------------------------------------------------
 
@@ -145,6 +148,7 @@ class MemoryHistories:
             and (query.after is None or chat.id > query.after)
             and (query.before is None or chat.id < query.before)
             and (not query.ids or chat.id in query.ids)
+            and (not query.has_file or chat.id in self._attachments)
         ]
 
     def _history_of(self, owner: str) -> list[Side]:

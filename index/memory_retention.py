@@ -9,6 +9,7 @@ from engine.messages import Chat
 from engine.ports import Cursor
 from engine.retention import Extent, Step
 from index.ledger import Entry, Role
+from index.memory_files import MemoryFiles
 from index.memory_histories import MemoryHistories
 
 
@@ -22,6 +23,7 @@ class MemoryRetention:
         by_origin: ids by sender and origin-id.
         cursors: of clients, by owner and family.
         histories: knows readings and departures.
+        files: what messages carry.
         forget_sessions: of an owner.
         reach_disk: awaited by each call; raises what stands for a disk that fails.
 
@@ -38,6 +40,7 @@ class MemoryRetention:
         by_origin: MutableMapping[tuple[str, str], int],
         cursors: MutableMapping[str, dict[str, Cursor]],
         histories: MemoryHistories,
+        files: MemoryFiles,
         forget_sessions: Callable[[str], None],
         reach_disk: Callable[[], Awaitable[None]],
     ) -> None:
@@ -48,6 +51,7 @@ class MemoryRetention:
         self._by_origin = by_origin
         self._cursors = cursors
         self._histories = histories
+        self._files = files
         self._forget_sessions = forget_sessions
         self._reach_disk = reach_disk
         self._erased = self._renewed = 0
@@ -82,6 +86,7 @@ class MemoryRetention:
     async def depart(self, owner: str) -> Step:
         """See `engine.retention.Retention.depart`."""
         await self._reach_disk()
+        self._files.depart(owner)
         if owner not in self._of_owner and owner not in self._cursors:
             return Step(is_done=True)
         self._histories.depart(owner, max(self._chats, default=0))
@@ -127,6 +132,7 @@ class MemoryRetention:
         for message_id in ids:
             octets += self._octets(message_id)
             chat = self._chats.pop(message_id)
+            self._files.attachments.pop(message_id, None)
             self._by_origin.pop((chat.sender.bare, chat.origin_id), None)
             for entry in self._entries.pop(message_id):
                 self._of_owner[entry.owner].remove((message_id, entry))

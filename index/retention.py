@@ -23,6 +23,7 @@ from engine.retention import Extent, Step
 from index.asyncio_island import Island
 from index.database import Database, in_chunks, placeholders
 from index.erasure import erase
+from index.files import depart as give_files_up
 
 STEP_ROWS: Final = 512
 """Entries and absences in one step: what a message to a large alias has more goes in further ones."""
@@ -110,7 +111,7 @@ def _thin_out(connection: sqlite3.Connection, message_id: int) -> Step:
 
 
 def _delete_sides(connection: sqlite3.Connection, ids: list[int]) -> None:
-    for table in ("entry", "absence"):
+    for table in ("entry", "absence", "attachment"):
         for chunk in in_chunks(ids):
             connection.execute(f"DELETE FROM {table} WHERE id IN (VALUES {placeholders(len(chunk), 1)})", chunk)  # noqa: S608
 
@@ -136,6 +137,7 @@ def _erased(connection: sqlite3.Connection) -> tuple[int, bool]:
 
 
 def _depart(connection: sqlite3.Connection, owner: str) -> Step:
+    give_files_up(connection, owner)
     row = connection.execute("SELECT id FROM address WHERE jid = ?", (owner,)).fetchone()
     if row is None:
         return Step(is_done=True)

@@ -14,6 +14,7 @@ the builder of `engine.xmpp.xml` and hence well-formed and bounded.
 `contacts`     the contact list, cards, the search for contacts
 `history`      questions to the history
 `blocking`     whom an account shuts out
+`files`        places for files that are to be shared
 `answers`      what is passed on, and plain answers
 =============  =========================================================
 """
@@ -23,6 +24,7 @@ from engine.messages.answers import *
 from engine.messages.blocking import *
 from engine.messages.chats import *
 from engine.messages.contacts import *
+from engine.messages.files import *
 from engine.messages.history import *
 from engine.messages.presences import *
 from engine.messages.sessions import *

@@ -27,6 +27,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
         before: see `after`.
         known: further ids that must be in the history of the owner; they narrow nothing.
         ids: only these; each must be in the history of the owner.
+        has_file: only what carries a file (`engine.files`).
         text: words that the body must have, see `engine.ports.HistorySearch`; empty: all messages.
         limit: messages in the page; 0: none, only the count is wanted.
         is_backwards: the page at the far end (the newest ones, or those just before `before`), not at the near one.
@@ -41,6 +42,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     before: int | None = None
     known: tuple[int, ...] = ()
     ids: tuple[int, ...] = ()
+    has_file: bool = False
     text: str = ""
     limit: int = 50
     is_backwards: bool = False
@@ -86,10 +88,11 @@ class FetchHistory(msgspec.Struct, frozen=True):
 
     @property
     def desk(self) -> Desk:
-        """A count, and one resource among all of a conversation, may take longer than a page does."""
+        """A count, and one resource or the files among all of a conversation, may take longer than a page does."""
         if self.query.text:
             return "search"
-        return "survey" if self.query.limit == 0 or self.query.resource else "page"
+        query = self.query
+        return "survey" if query.limit == 0 or query.resource or query.has_file else "page"
 
 
 class HistoryFetched(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ _TO_BROWSER: Final[Sequence[Any]] = (
     f.Bye,
 )
 _ATTRIBUTE: Final = re.compile(r"^ {4}(\w+):")
-_PARTS: Final[Sequence[Any]] = (f.You, f.Person, f.Seen, f.Recent)
+_PARTS: Final[Sequence[Any]] = (f.You, f.Person, f.Seen, f.File, f.Uploaded, f.Recent)
 
 
 def lines() -> Iterable[str]:

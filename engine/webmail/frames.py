@@ -8,6 +8,12 @@ comes back says the last number that it has got. Answers go to the tab that aske
 socket's own.
 
 Addresses are bare; ids are those of the archive, 16 hexadecimal digits that sort as time does, in microseconds since 1970.
+
+**Files** go beside the socket, with the login's cookie. ``POST /files/?name=NAME`` uploads one: its bytes are the body, the
+type is ``application/octet-stream``, the name is percent-encoded UTF-8. The answer is `Uploaded`; its `file` is what `Say.file`
+says, in a message of its own. A message that carries a file has it in `Chat.file`: ``GET`` of its `path` serves it, also in
+parts, to those who have the message and to whoever uploaded it; for others it does not exist (404). Images may be shown in
+their place, everything else comes as something to be saved. The files of a conversation are its `AskHistory.files`.
 """
 
 from typing import Final
@@ -54,6 +60,7 @@ class Say(Frame, frozen=True, tag="say"):
         reply: the message that this answers, by the name in its `Chat.name`. `replyTo`: who said that one.
         replaces: the own message that this corrects, by its `id` as said.
         retracts: the own message that is taken back, by its `Chat.name`; there is no body then.
+        file: the file that this carries, by what the upload was answered with; there is no body then.
     """
 
     id: str
@@ -63,6 +70,7 @@ class Say(Frame, frozen=True, tag="say"):
     reply_to: str = msgspec.field(default="", name="replyTo")
     replaces: str = ""
     retracts: str = ""
+    file: str = ""
 
 
 class Typing(Frame, frozen=True, tag="typing"):
@@ -94,6 +102,7 @@ class AskHistory(Frame, frozen=True, tag="history"):
     """Messages of one conversation, or of all: a page before or after an id, the newest without one; or those with words.
 
     `start`: from this time on, the oldest first; written as an id is, though it need not be that of a message.
+    `files`: only those that carry a file.
     """
 
     q: int
@@ -102,6 +111,7 @@ class AskHistory(Frame, frozen=True, tag="history"):
     after: str = ""
     start: str = ""
     text: str = ""
+    files: bool = False
     limit: int = 50
 
 
@@ -162,6 +172,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
         status: the status of this session, and the words for it.
         text: see `status`.
         fresh: forget everything, a snapshot follows; otherwise the events after the last one that the tab has got follow.
+        fileBytes: the largest file that may be shared; 0: there is no limit.
     """
 
     v: int
@@ -171,6 +182,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     status: Status
     text: str = ""
     fresh: bool = False
+    file_bytes: int = msgspec.field(default=0, name="fileBytes")
 
 
 class Person(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -216,6 +228,45 @@ class OwnStatus(Frame, frozen=True, tag="own-status"):
     text: str = ""
 
 
+class File(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file that a message carries, as its sender described it.
+
+    Attributes:
+        id: of the file.
+        name: safe to show and to save under.
+        size: bytes.
+        type: media type; ``image/...`` is what a browser may show in its place, everything else is saved.
+        path: where this host serves it, to those who have the message.
+    """
+
+    id: str
+    name: str
+    size: int
+    type: str
+    path: str
+
+
+class Uploaded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to an upload, as JSON.
+
+    Attributes:
+        error: empty: it is on disk. ``not-authorized`` (401), ``bad-request`` (400), ``length-required`` (411), ``too-large``
+            (413), ``quota`` (507: the member's own), ``full`` (507: the server's disk), ``busy`` (503), ``unavailable`` (503).
+        limit: bytes, if that was too many.
+        file: what `Say.file` says of it.
+        id: as in `File`, and so are the rest.
+    """
+
+    error: str = ""
+    limit: int = 0
+    file: str = ""
+    id: str = ""
+    name: str = ""
+    size: int = 0
+    type: str = ""
+    path: str = ""
+
+
 class Chat(Frame, frozen=True, tag="chat"):
     """A message, as it is in the archive.
 
@@ -230,6 +281,7 @@ class Chat(Frame, frozen=True, tag="chat"):
         reply: it answers the message of this name.
         replaces: it corrects the message of this name.
         retracts: it takes the message of this name back.
+        file: it carries this file; the body is empty if it said no more than where that lies.
     """
 
     id: str
@@ -242,6 +294,7 @@ class Chat(Frame, frozen=True, tag="chat"):
     reply: str = ""
     replaces: str = ""
     retracts: str = ""
+    file: File | None = None
 
 
 class Displayed(Frame, frozen=True, tag="displayed"):

@@ -15,13 +15,14 @@ import msgspec
 
 from engine import messages as m
 from engine.errors import Condition, Refusal
+from engine.files import FileOffer, read_ticket
 from engine.jid import Jid, JidError
 from engine.limits import CONVERSATIONS_PAGE, HISTORY_PAGE, SEARCH_CHARACTERS, SEARCH_RESULTS
 from engine.messages import parse_id
 from engine.presence import Presence, Status
 from engine.webmail import frames as f
 from engine.xmpp.shapes import STANZA_IDS
-from engine.xmpp.stanzas import read_message
+from engine.xmpp.stanzas import OUT_OF_BAND, read_message
 from engine.xmpp.xml import CLIENT, E, Element, clean_text
 
 ID_CHARACTERS: Final = 128
@@ -39,6 +40,8 @@ REPLY: Final = "urn:xmpp:reply:0"
 
 Command = msgspec.Struct
 
+NO_FILES: Final = FileOffer()
+
 
 def request_id(tab: int, q: int) -> str:
     """The id of a question of this tab."""
@@ -51,13 +54,15 @@ def parse_request_id(text: str) -> tuple[int, int] | None:
     return (int(tab), int(q)) if colon and tab.isdigit() and q.isdigit() else None
 
 
-def read(frame: Any, session: Jid, tab: int) -> Sequence[Command]:
-    """What follows from a frame, other than `Hello` and `Ping`, of this tab.
+def read(frame: Any, session: Jid, tab: int, files: FileOffer = NO_FILES) -> Sequence[Command]:
+    """What follows from a frame, other than `Hello` and `Ping`, of this tab. `files`: where they lie.
 
     Raises:
         Refusal: it says what cannot be.
     """
     try:
+        if isinstance(frame, f.Say) and frame.file:
+            return _share(frame, session, files)
         return _READERS[type(frame)](frame, session, tab)
     except JidError as error:
         raise Refusal(Condition.JID_MALFORMED) from error
@@ -110,6 +115,23 @@ def _say(frame: f.Say, session: Jid, _tab: int) -> Sequence[Command]:
     return _message(frame.to, session, parts, frame.id)
 
 
+def _share(frame: f.Say, session: Jid, files: FileOffer) -> Sequence[Command]:
+    _check_id(frame.id)
+    if read_ticket(frame.file) is None or frame.body or frame.replaces or frame.retracts:
+        raise Refusal(Condition.BAD_REQUEST, "a file goes without a text")
+    address = files.address(frame.file)
+    name, namespace = OUT_OF_BAND
+    parts: list[Element | None] = [
+        E("body", CLIENT, address),  # COMPAT: clients show it in its place if the text is the address and nothing else
+        E(name, namespace, E("url", namespace, address)),
+        E("origin-id", STANZA_IDS, id=frame.id),
+        E("active", CHAT_STATES),
+        E("markable", MARKERS),
+        E("reply", REPLY, id=_check_id(frame.reply), to=clean_text(frame.reply_to)) if frame.reply else None,
+    ]
+    return _message(frame.to, session, parts, frame.id)
+
+
 def _typing(frame: f.Typing, session: Jid, _tab: int) -> Sequence[Command]:
     state = "composing" if frame.on else "paused"
     return _message(frame.peer, session, [E(state, CHAT_STATES), E("no-store", HINTS)])
@@ -146,6 +168,7 @@ def _ask_history(frame: f.AskHistory, session: Jid, tab: int) -> Sequence[Comman
         before=_id(frame.before) if frame.before else None,
         after=_id(frame.after) if frame.after else None,
         start=_id(frame.start) if frame.start else 0,
+        has_file=frame.files and not frame.text,
         text=frame.text[:SEARCH_CHARACTERS],
         limit=max(1, min(frame.limit, HISTORY_PAGE)),
         is_backwards=not (frame.after or frame.start),

@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Final
 
 from engine import messages as m
 from engine.contacts import Contact, PersonalContact, RemovedContact, personal_name
+from engine.files import SHARED, Link, media_type, quoted, read_address
 from engine.presence import PresenceChange, Status
 from engine.webmail import frames as f
 from engine.webmail.reading import parse_request_id
 from engine.xmpp.parser import Closing, Opening, Parser
 from engine.xmpp.patterns import Recent
+from engine.xmpp.stanzas import OUT_OF_BAND
 from engine.xmpp.xml import CLIENT, Element, start_tag
 
 CHATS_KEPT: Final = 256
@@ -54,27 +56,39 @@ def chat_frame(chat: m.Chat) -> f.Chat | f.Displayed | f.Typing | None:
     if chat.displayed or (not chat.body and "chat-markers" in chat.payload):
         return _displayed(chat)
     ids = {"replaces": "", "retracts": "", "reply": ""}
+    body, file = chat.body, None
     if any(namespace in chat.payload for namespace in _LINKING):  # else there is nothing to parse for
         for child in children(chat.payload):
             for key, names in _LINKS:
                 if (child.name, child.namespace) in names:
                     ids[key] = ids[key] or child.get("id")
-    if not (chat.body or ids["retracts"]):
+            if file is None and (child.name, child.namespace) == OUT_OF_BAND:
+                address = child.find_text("url", OUT_OF_BAND[1])
+                file = _file(read_address(address))
+                body = "" if file is not None and body.strip() == address else body  # no page is told this address
+    if not (chat.body or ids["retracts"] or file):
         return None
     return f.Chat(
         id=chat.id_text if chat.id else "",
         sender=chat.sender.bare,
         to=chat.to.bare,
         via=chat.via.bare if chat.via is not None else "",
-        body=chat.body,
+        body=body,
         origin=chat.origin_id or chat.stanza_id,
         name=chat.stanza_id or chat.origin_id or chat.id_text,
+        file=file,
         **ids,
     )
 
 
+def _file(link: Link | None) -> f.File | None:
+    if link is None:
+        return None
+    return f.File(link.id, link.name, link.size, media_type(link.name), f"{SHARED}{link.id}/{quoted(link.name)}")
+
+
 _LINKS: Final = (("replaces", _CORRECTIONS), ("retracts", _RETRACTIONS), ("reply", _REPLIES))
-_LINKING: Final = sorted({namespace for _, names in _LINKS for _, namespace in names})
+_LINKING: Final = sorted({namespace for _, names in _LINKS for _, namespace in names} | {OUT_OF_BAND[1]})
 
 
 def _displayed(chat: m.Chat) -> f.Displayed | None:

@@ -21,7 +21,7 @@ from engine.errors import Condition
 from engine.jid import Jid
 from engine.messages import IqKind, Request
 from engine.ports import Burst
-from engine.xmpp.shapes import Identity, Listing
+from engine.xmpp.shapes import Extension, Identity, Listing
 from engine.xmpp.stanzas import refusal
 from engine.xmpp.xml import Element, escape_attribute
 
@@ -109,6 +109,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         nonzas: elements beside stanzas, by (namespace, name), which the stream is told of as its `extensions`.
         advertises: what service discovery lists at each place.
         identities: what service discovery says that each place is.
+        extensions: what service discovery says beyond that of each place.
         offers: what the stream offers after login.
     """
 
@@ -119,6 +120,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     nonzas: Mapping[tuple[str, str], Nonza] = {}
     advertises: Mapping[Place, Sequence[str]] = {}
     identities: Mapping[Place, Sequence[Identity]] = {}
+    extensions: Mapping[Place, Sequence[Extension]] = {}
     offers: Sequence[Callable[["Mux"], Element]] = ()
 
 
@@ -165,7 +167,8 @@ class Mux:
     def _list(self, place: Place) -> Listing:
         identities = [identity for feature in self.features for identity in feature.identities.get(place, ())]
         names = {name for feature in self.features for name in feature.advertises.get(place, ())}
-        return Listing(tuple(identities), tuple(sorted(names)))
+        extensions = [each for feature in self.features for each in feature.extensions.get(place, ())]
+        return Listing(tuple(identities), tuple(sorted(names)), tuple(extensions))
 
     def _answer(self, event: Any, recipient: Recipient) -> bytes | Burst | None:
         render = self.answers.get((type(event), event.request.name))

@@ -152,16 +152,34 @@ class Identity(msgspec.Struct, frozen=True, order=True):
     name: str = ""
 
 
+class Extension(msgspec.Struct, frozen=True, order=True):
+    """What an address says beyond that (XEP-0128 1.0): a form of this type, with one value in each field."""
+
+    form_type: str
+    fields: tuple[tuple[str, str], ...]
+
+    def form(self) -> Element:
+        """As it is said."""
+        fields = (E("field", FORMS, E("value", FORMS, value), var=name) for name, value in self.fields)
+        return E("x", FORMS, _form_type(self.form_type), *fields, type="result")
+
+
 class Listing(msgspec.Struct, frozen=True):
-    """What an address says of itself when it is asked: what it is, and what can be done with it."""
+    """What an address says of itself when it is asked: what it is, what can be done with it, and what else there is to say."""
 
     identities: tuple[Identity, ...] = ()
     features: tuple[str, ...] = ()
+    extensions: tuple[Extension, ...] = ()
 
     @property
     def capability_hash(self) -> str:
         """XEP-0115, 5.1; with SHA-1, the one hash that everyone has. It names a listing, it protects nothing."""
         parts = [f"{identity.category}/{identity.type}//{identity.name}" for identity in sorted(self.identities)]
-        text = "<".join((*parts, *sorted(self.features), ""))
+        parts += sorted(self.features)
+        for extension in sorted(self.extensions):
+            parts.append(extension.form_type)
+            for field in sorted(extension.fields):
+                parts += field
+        text = "<".join((*parts, ""))
         digest = hashlib.sha1(text.encode(), usedforsecurity=False).digest()
         return base64.b64encode(digest).decode()

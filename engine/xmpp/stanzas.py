@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from engine.errors import Condition, Detail, Refusal
+from engine.files import read_address
 from engine.jid import Jid, JidError
 from engine.limits import PRESENCE_BYTES
 from engine.messages import Chat, ChatKind, Request
@@ -145,11 +146,15 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
         body=text,
         payload=render(*passing),
         displayed=displayed,
+        file=_carried(passing) if is_lasting else "",
         is_lasting=kind != "error" and (is_lasting or bool(text)),
         is_typing=has_state and body is None and not (is_lasting or says_more),
         is_copied=not is_private and (kind == "chat" or (kind == "normal" and (bool(text) or is_chat or has_state))),
     )
 
+
+OUT_OF_BAND: Final = ("x", "jabber:x:oob")
+"""XEP-0066 1.5: the address of a file."""
 
 _HINTS = "urn:xmpp:hints"
 _BODY = ("body", CLIENT)
@@ -158,6 +163,13 @@ _SHOW = ("show", CLIENT)
 _PRIORITY = ("priority", CLIENT)
 _STATUS = ("status", CLIENT)
 _ORIGIN_ID = ("origin-id", STANZA_IDS)
+
+
+def _carried(children: list[Element]) -> str:
+    """The id of the file that a message with these children carries."""
+    name, namespace = OUT_OF_BAND
+    addresses = (child.find_text("url", namespace) for child in children if child.is_named(name, namespace))
+    return next((link.id for address in addresses if (link := read_address(address)) is not None), "")
 
 
 def _fits(body: Element, language: str) -> bool:

@@ -48,11 +48,16 @@ def told(runtime, log):
     return directory, lambda: [message for _, message in log if not isinstance(message, str)]
 
 
+def start(archive, accounts, runtime, directory):
+    kept = archive.retention, accounts
+    return runtime.start(Departures, *kept, runtime, directory, files=archive.files, clock=lambda: NOON)
+
+
 async def test_what_an_earlier_process_left_is_done_at_the_start(runtime, told, accounts, archive):
     directory, heard = told
     await archive.commit([says(ANN, BEN), says(BEN, ANN)])
     await accounts.remove([ANN])
-    runtime.start(Departures, archive.retention, accounts, runtime, directory)
+    start(archive, accounts, runtime, directory)
     await runtime.quiescent()
     assert heard() == [Departed(ANN, 2)]
     assert await accounts.departing() == []
@@ -64,7 +69,7 @@ async def test_what_is_on_its_way_to_the_archive_is_waited_for(runtime, told, ac
     directory, heard = told
     archive = SlowArchive(lambda: NOON)
     directory.bind(ARCHIVER, runtime.start(Archiver, archive, 0, runtime, directory))
-    departures = runtime.start(Departures, archive.retention, accounts, runtime, directory)
+    departures = start(archive, accounts, runtime, directory)
     await runtime.quiescent()
     for draft in (says(BEN, ANN, "one"), says(BEN, ANN, "two")):
         directory.tell(ARCHIVER, m.ArchiveChat(m.SendChat(draft.chat), draft.recipients))
@@ -82,7 +87,7 @@ async def test_a_disk_that_fails_is_tried_again(runtime, told, accounts, archive
     await archive.commit([says(ANN, BEN)])
     await accounts.remove([ANN])
     archive.fail_with = StorageUnavailable("the disk is full")
-    runtime.start(Departures, archive.retention, accounts, runtime, directory)
+    start(archive, accounts, runtime, directory)
     await trio.sleep(1)
     assert heard() == [DepartureDelayed()]
     assert await accounts.departing() == [ANN]

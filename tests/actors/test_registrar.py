@@ -47,8 +47,10 @@ class World:
         for address in (DOMAIN, INDEXER, ANN.full, ANN.bare):
             self.heard[address] = []
             self.directory.bind(address, runtime.start(Listener, self.heard[address]))
-        retention = MemoryArchive(lambda: 1.0).retention
-        departures = runtime.start(Departures, retention, self.accounts, runtime, self.directory)
+        archive = MemoryArchive(lambda: 1.0)
+        kept = archive.retention, self.accounts
+        about = {"files": archive.files, "clock": lambda: 1.0}
+        departures = runtime.start(Departures, *kept, runtime, self.directory, **about)
         self.directory.bind(DEPARTURES, departures)
         self.ref = runtime.start(
             Registrar,

@@ -39,6 +39,7 @@ CONTRACT = {
     "history export": {"ADDRESS", "--with", "--from", "--to", "--output", "--format"},
     "history purge": {"--before", "--dry-run"},
     "trace": {"STANZA-ID", "--json"},
+    "backup": {"DIR"},
     "verify": set(),
     "reindex": set(),
     "status": {"--json"},

@@ -24,6 +24,7 @@ async def stores():
         archive.texts,
         archive.retention,
         archive.histories,
+        archive.files,
     )
     await stores.accounts.add_domain("a.example")
     await stores.accounts.put([ANN])

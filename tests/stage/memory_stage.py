@@ -18,6 +18,7 @@ from engine import messages as m
 from engine.blocking import BlockLists
 from engine.contacts import Contact, ContactList, RemovedContact
 from engine.errors import StreamCondition
+from engine.files import SHARED, FileOffer, SharedFile, id_of, ticket_of
 from engine.jid import Jid
 from engine.limits import Limits
 from engine.ports import Burst, Login, StorageUnavailable
@@ -183,7 +184,8 @@ class MemoryStage:
     def __init__(self, ports: Ports, nursery: trio.Nursery) -> None:
         self._ports = ports
         self._nursery = nursery
-        self._mux = build_mux(Software())
+        self._files = FileOffer("https://chat.example.com", 1_000_000)
+        self._mux = build_mux(Software(), files=self._files)
         self._entered = 0
         self._tokens = itertools.count(1)
         self._lines: list[MemoryLine] = []
@@ -203,7 +205,7 @@ class MemoryStage:
         self._runtime = Runtime(tell_sender(self._directory))
         self._sessions = Sessions(self._runtime, self._directory, lambda: f"token-{next(self._tokens)}")
         self._deadlines = Deadlines(self._runtime.batch)
-        self._desk = WebmailDesk(self._sessions, self._deadlines, now)
+        self._desk = WebmailDesk(self._sessions, self._deadlines, now, self._files)
         await self._nursery.start(self._run)
         self._runtime.start(WebmailBell, self._desk, self._directory)
         about = {
@@ -283,6 +285,22 @@ class MemoryStage:
         await player.greets(status)
         await player.hears("conversations")
         return player
+
+    async def upload(self, player: WebPlayer, name: str, content: bytes) -> str:
+        secret = f"{next(self._tokens):032}"
+        file = SharedFile(id_of(secret), player.bare, name, len(content), int(now() * 1_000_000))
+        assert await self._ports.files.reserve(file, 0)
+        async with self._ports.files.receive(file) as incoming:
+            await incoming.write(content)
+            await incoming.keep()
+        return ticket_of(secret, file.size, name)
+
+    async def fetch(self, player: WebPlayer, path: str) -> bytes | None:
+        file_id = path.removeprefix(SHARED).partition("/")[0]
+        file = await self._ports.files.find(file_id)
+        if file is None or not await self._ports.files.may_have(file_id, player.bare):
+            return None
+        return await self._ports.files.read(file, 0, file.size)
 
     async def settle(self, player: Player | WebPlayer) -> None:
         for _ in range(3):  # a tick of presence may follow what is settled
@@ -365,7 +383,7 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
     archive = MemoryArchive(now)
     words = MemoryHistorySearch()
     histories = SearchedHistories(archive.histories, words)
-    ports = Ports(archive, accounts, search, words, archive.texts, archive.retention, histories)
+    ports = Ports(archive, accounts, search, words, archive.texts, archive.retention, histories, archive.files, now)
     async with trio.open_nursery() as nursery:
         stage = MemoryStage(ports, nursery)
         await stage.start()

@@ -1,12 +1,14 @@
 """The stage over real sockets: the assembled server on free ports of loopback, SQLite and Tantivy, every client over TLS."""
 
 import base64
+import json
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from sqlite3 import connect
+from urllib.parse import quote
 from xml.etree.ElementTree import Element, XMLPullParser
 
 import msgspec
@@ -19,7 +21,7 @@ from engine.contacts import ContactKind
 from engine.xmpp.scram import make_verifiers
 from gateways.control import Caller
 from tests.stage.player import PATIENCE_SECONDS, SM, Player
-from tests.stage.socket_web import SocketWebLine, log_in
+from tests.stage.socket_web import SocketWebLine, call, log_in
 from tests.stage.stage import CAST, DOMAIN, PASSWORD
 from tests.stage.web_player import Frame, WebPlayer
 
@@ -172,6 +174,17 @@ class SocketStage:
         await line.say_until(PLAIN.format(token), "success")
         await line.say_until(opening, "features")
         return line
+
+    async def upload(self, player: WebPlayer, name: str, content: bytes) -> str:
+        fields = {"cookie": player.key, "content-type": "application/octet-stream"}
+        status, _, body = await call(self._ports["web"], "POST", f"/files/?name={quote(name)}", content, fields)
+        assert status == 201, body
+        return json.loads(body)["file"]
+
+    async def fetch(self, player: WebPlayer, path: str) -> bytes | None:
+        status, _, body = await call(self._ports["web"], "GET", path, b"", {"cookie": player.key})
+        assert status in {200, 404}
+        return body if status == 200 else None
 
     async def settle(self, player: Player | WebPlayer) -> None:
         if isinstance(player, WebPlayer):

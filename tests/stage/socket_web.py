@@ -1,6 +1,7 @@
 """The webmail's socket over loopback: the login as a page does it, and a web socket for each tab."""
 
 import json
+from collections.abc import Mapping
 
 import h11
 import trio
@@ -11,20 +12,36 @@ from tests.stage.web_player import WebPlayer
 HOST = "127.0.0.1"
 
 
+async def call(
+    port: int, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer."""
+    fields = {"host": f"{HOST}:{port}", "content-length": str(len(body)), **(headers or {})}
+    connection = h11.Connection(h11.CLIENT)
+    stream = await trio.open_tcp_stream(HOST, port)
+    answer: h11.Response | None = None
+    content = b""
+    async with stream:
+        request = h11.Request(method=method, target=target, headers=list(fields.items()))
+        await stream.send_all((connection.send(request) or b"") + (connection.send(h11.Data(data=body)) or b""))
+        connection.send(h11.EndOfMessage())
+        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                connection.receive_data(await stream.receive_some())
+            elif isinstance(event, h11.Response):
+                answer = event
+            elif isinstance(event, h11.Data):
+                content += event.data
+    assert answer is not None
+    return answer.status_code, {key.decode(): value.decode() for key, value in answer.headers}, content
+
+
 async def log_in(port: int, address: str, password: str) -> str:
     """The cookie of a new login."""
     body = json.dumps({"address": address, "password": password}).encode()
-    headers = {"host": f"{HOST}:{port}", "content-type": "application/json", "content-length": str(len(body))}
-    connection = h11.Connection(h11.CLIENT)
-    stream = await trio.open_tcp_stream(HOST, port)
-    async with stream:
-        request = h11.Request(method="POST", target="/api/login", headers=list(headers.items()))
-        await stream.send_all((connection.send(request) or b"") + (connection.send(h11.Data(data=body)) or b""))
-        while (event := connection.next_event()) is h11.NEED_DATA:
-            connection.receive_data(await stream.receive_some())
-    assert isinstance(event, h11.Response)
-    assert event.status_code == 200, event
-    return dict(event.headers)[b"set-cookie"].decode().partition(";")[0]
+    status, headers, answer = await call(port, "POST", "/api/login", body, {"content-type": "application/json"})
+    assert status == 200, answer
+    return headers["set-cookie"].partition(";")[0]
 
 
 class SocketWebLine:

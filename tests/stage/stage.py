@@ -58,6 +58,12 @@ class Stage(Protocol):
     async def come_back(self, player: WebPlayer) -> Frame:
         """The tab's socket is opened again; the welcome."""
 
+    async def upload(self, player: WebPlayer, name: str, content: bytes) -> str:
+        """The player's browser uploads a file; what a message says to carry it."""
+
+    async def fetch(self, player: WebPlayer, path: str) -> bytes | None:
+        """The player's browser fetches a file; None: there is none for him."""
+
     async def settle(self, player: Player | WebPlayer) -> None:
         """Wait until everything that was sent so far has reached this player, if it reaches it at all."""
 

@@ -4,6 +4,7 @@ A new one is a file with a `Feature`, and a line in `build_mux`. What it can han
 requests, events, elements beside stanzas, service discovery, stream features.
 """
 
+from engine.files import FileOffer
 from engine.xmpp.features import (
     binding,
     blocking,
@@ -19,6 +20,7 @@ from engine.xmpp.features import (
     roster,
     stanza_ids,
     stream_management,
+    upload,
     vcard,
     version,
 )
@@ -27,8 +29,8 @@ from engine.xmpp.mux import Mux, Software
 from engine.xmpp.rendering import Renderer
 
 
-def build_mux(software: Software, renderer: Renderer | None = None) -> Mux:
-    """Everything that a connection can do; one for all connections of a server."""
+def build_mux(software: Software, renderer: Renderer | None = None, files: FileOffer | None = None) -> Mux:
+    """Everything that a connection can do; one for all connections of a server. `files`: None: none can be shared."""
     renderer = renderer or Renderer()
     forwarding = Forwarding(renderer.describe)
     return Mux(
@@ -51,5 +53,6 @@ def build_mux(software: Software, renderer: Renderer | None = None) -> Mux:
             stream_management.FEATURE,
             vcard.FEATURE,
             version.FEATURE,
+            *(() if files is None else (upload.make(files),)),
         ),
     )

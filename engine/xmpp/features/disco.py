@@ -28,6 +28,7 @@ def _info(listing: Listing, node: str = "") -> Element:
         INFO,
         *(E("identity", INFO, category=i.category, type=i.type, name=i.name or None) for i in listing.identities),
         *(E("feature", INFO, var=feature) for feature in listing.features),
+        *(extension.form() for extension in listing.extensions),
         node=node or None,
     )
 

@@ -1,6 +1,7 @@
 """A client on paper: XML in, commands and XML out. XML is compared as elements, never as strings."""
 
 from engine.contacts import Contact, ContactKind
+from engine.files import FileOffer
 from engine.jid import Jid
 from engine.messages import Request
 from engine.xmpp.client import XmppClient
@@ -36,7 +37,9 @@ TEAM = Contact(
 def make_mux() -> Mux:
     names = {TEAM.address: TEAM.display_name}
     return build_mux(
-        Software("Rookery", "0.1", "https://rookery.example/"), Renderer(lambda address: names.get(address, ""))
+        Software("Rookery", "0.1", "https://rookery.example/"),
+        Renderer(lambda address: names.get(address, "")),
+        FileOffer("https://chat.example.com", 1_000_000),
     )
 
 

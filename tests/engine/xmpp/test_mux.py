@@ -113,7 +113,6 @@ QUESTIONS = {  # what clients ask at login -> what they get when we have no such
     "Gajim: bookmarks": "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:bookmarks:1'/></pubsub>",
     "Psi: privacy lists": "<query xmlns='jabber:iq:privacy'/>",
     "Finch: last activity": "<query xmlns='jabber:iq:last'/>",
-    "Dino: uploads": "<request xmlns='urn:xmpp:http:upload:0' filename='a' size='1'/>",
 }
 
 

@@ -55,6 +55,7 @@ def test_a_chat(alice):
         "payload": "<body>Hi &amp; bye</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/>"
         "<active xmlns='http://jabber.org/protocol/chatstates'/>",
         "displayed": "",
+        "file": "",
         "is_lasting": True,
         "is_typing": False,
         "is_copied": True,

@@ -26,7 +26,10 @@ def test_the_server(alice):
     features = "".join(f"<feature var='{name}'/>" for name in MUX.listings[Place.SERVER].features)
     assert reply(alice, ask(INFO, "example.com")) == xml(
         "<iq type='result' id='1' from='example.com' to='alice@example.com/desk'>"
-        f"<query xmlns='{INFO}'><identity category='server' type='im' name='Rookery'/>{features}</query></iq>"
+        f"<query xmlns='{INFO}'><identity category='server' type='im' name='Rookery'/>"
+        f"<identity category='store' type='file' name='File sharing'/>{features}"
+        "<x xmlns='jabber:x:data' type='result'><field type='hidden' var='FORM_TYPE'><value>urn:xmpp:http:upload:0</value>"
+        "</field><field var='max-file-size'><value>1000000</value></field></x></query></iq>"
     )
     assert set(MUX.listings[Place.SERVER].features) >= {INFO, ITEMS, "jabber:iq:search", "urn:xmpp:ping", "vcard-temp"}
 
