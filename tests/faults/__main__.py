@@ -16,7 +16,7 @@ import click
 import msgspec
 import trio
 
-from tests.faults import crash_points, power, storage
+from tests.faults import clock, crash_points, power, storage
 from tests.faults.outcome import Outcome, Scale, command_of, machine, markdown, text
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
@@ -25,6 +25,7 @@ ROWS: dict[str, Play] = {
     "crash-points": crash_points.play,
     "power": power.play,
     "storage": storage.play,
+    "clock": clock.play,
 }
 
 
