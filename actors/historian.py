@@ -11,7 +11,7 @@ from actors.directory import Directory
 from actors.runtime import Runtime
 from actors.worker import Worker
 from engine import messages as m
-from engine.limits import WAITING_PAGE
+from engine.limits import WAITING_PAGE, WAITING_PAGE_BYTES
 from engine.ports import Archive, StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,9 @@ class Historian(Worker):
             fetches = None if cursor is None else cursor.fetches
         read = await self._archive.missed(session, after, WAITING_PAGE, has_copies=question.has_copies)
         # What was committed since the question left the archiver is told to the session by itself, as live as it is.
-        chats = tuple(chat for chat in read if chat.id <= question.up_to)
-        is_last = len(chats) < WAITING_PAGE
+        known = [chat for chat in read if chat.id <= question.up_to]
+        chats = _first_page(known)
+        is_last = len(chats) == len(known) < WAITING_PAGE
         up_to = max(after, question.up_to) if is_last else chats[-1].id
         self._directory.tell(session.full, m.MissedFetched(question.number, chats, after, up_to, is_last, fetches))
 
@@ -66,3 +67,13 @@ class Historian(Worker):
         m.FetchMissed: _fetch_missed,
         m.FetchSession: _fetch_session,
     }
+
+
+def _first_page(chats: Sequence[m.Chat]) -> tuple[m.Chat, ...]:
+    """Those that fit into a page: all that are together within its bytes, and the first one in any case."""
+    size = 0
+    for place, chat in enumerate(chats):
+        size += len(chat.payload) + len(chat.body)
+        if place and size > WAITING_PAGE_BYTES:
+            return tuple(chats[:place])
+    return tuple(chats)

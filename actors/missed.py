@@ -4,6 +4,8 @@ When it begins to take chats, a session asks for what its client missed since it
 client of an account got (`engine.clients`). A client that reads the archive (XEP-0313) asks for it in its first seconds and is
 then given nothing by the server; so what was missed waits for `NEW_CLIENT_SECONDS` for a client that was never here, for
 `READER_SECONDS` for one that has read the archive before, and not at all for one that was here and did not.
+
+It comes page by page, the next one when the one before is written: a line may be slow, and much may have waited.
 """
 
 from typing import Final
@@ -157,6 +159,11 @@ class Missed:
                 self._office.give(event, event.chat.id)
         self.note()
         if self.catch_up.is_fetching:
+            self._outlet.tell_when_written(m.PageWritten(self._question))
+
+    def page_written(self, event: m.PageWritten) -> None:
+        """The client's line has room for the next page."""
+        if self.catch_up.is_fetching and event.number == self._question:
             self._fetch()
 
     def _fetch(self) -> None:

@@ -123,6 +123,11 @@ class Outlet:
             self.wire.tell_when_written(m.Written(given))
         return None
 
+    def tell_when_written(self, message: Any) -> None:
+        """Have the session told this when what was given before is out of this process; never, if the client is gone."""
+        if self.wire is not None:
+            self.wire.tell_when_written(message)
+
     def release(self, number: int, *, is_all: bool) -> None:
         """It is on disk what has the numbers up to this one; `is_all`: nothing that follows need wait."""
         if self._renumbered_up_to is not None and number >= self._renumbered_up_to:

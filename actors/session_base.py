@@ -247,6 +247,9 @@ class SessionBase(TrioActor):
     def _written(self, event: m.Written) -> None:
         self._missed.note_delivered(event.archive_id)
 
+    def _page_written(self, event: m.PageWritten) -> None:
+        self._missed.page_written(event)
+
     def _end_patience(self, _: EndPatience) -> None:
         self._missed.end_patience()
 
@@ -270,6 +273,7 @@ class SessionBase(TrioActor):
         # from the user, the archive, the operator, and itself
         m.MissedFetched: _missed_fetched,
         m.Written: _written,
+        m.PageWritten: _page_written,
         m.ReopenSessions: _reopen,
         m.CloseSession: _close,
         EndPatience: _end_patience,

@@ -118,6 +118,10 @@ and every address of a command is prepared while others wait. More: ``policy-vio
 WAITING_PAGE = 500
 """Messages fetched at a time when those that waited are delivered at login; bounds memory, not what is delivered."""
 
+WAITING_PAGE_BYTES = 524_288
+"""Of the messages in such a page, together; one is always in it. The next page is fetched when this one is written: who logs in
+over a slow line must not be cut for what has waited for him (`OUTPUT_BYTES`)."""
+
 HISTORY_PAGE = 100
 """Messages in one page of a history, also when a client names no number; rendering them takes 1 ms of everyone's time. Who asks
 for more gets so many, and is told that there are more (XEP-0313, 4.3.1)."""

@@ -196,7 +196,7 @@ class WebmailSession:
 
     def tell_when_written(self, message: msgspec.Struct) -> None:
         """What was told is in the archive, and a page reads that: it has it as soon as there is a tab."""
-        if self._tabs:
+        if self._tabs or not isinstance(message, m.Written):
             self._tell(message)
 
     def close(self, condition: StreamCondition | None, text: str) -> None:  # noqa: ARG002

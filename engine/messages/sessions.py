@@ -140,6 +140,12 @@ class Written(msgspec.Struct, frozen=True):
     archive_id: int
 
 
+class PageWritten(msgspec.Struct, frozen=True):
+    """wire -> session: the page of what was missed that was fetched with this number is out of this process."""
+
+    number: int
+
+
 class ClientState(msgspec.Struct, frozen=True):
     """client -> session: whether somebody looks at it (XEP-0352)."""
 

@@ -6,7 +6,7 @@ from actors.directory import Directory
 from actors.historian import Historian
 from engine import messages as m
 from engine.jid import Jid
-from engine.limits import WAITING_PAGE
+from engine.limits import WAITING_PAGE, WAITING_PAGE_BYTES
 from engine.ports import NOTHING, Cursor, KeptSession, Notes
 from index.memory import MemoryArchive
 from tests.actors.recorder import Recorder
@@ -23,8 +23,8 @@ async def answers(runtime):
     directory.bind(DESK.full, runtime.start(Recorder, log))
     historian = runtime.start(Historian, archive, runtime, directory)
 
-    async def ask(missed: int, committed: int, notes: Notes = NOTHING, family=None) -> list[m.MissedFetched]:
-        stored = await archive.commit([says(ANN, BEN, str(number)) for number in range(missed)], notes)
+    async def ask(missed: int, committed: int, notes: Notes = NOTHING, family=None, padding=0) -> list[m.MissedFetched]:
+        stored = await archive.commit([says(ANN, BEN, str(n) + " " * padding) for n in range(missed)], notes)
         up_to = stored[committed - 1].id if committed else 0
         historian.tell(m.FetchMissed(DESK, 1, family, up_to=up_to))
         await runtime.quiescent()
@@ -50,6 +50,12 @@ async def test_a_page_is_followed_by_another(answers):
     (answer,) = await answers(WAITING_PAGE + 5, committed=WAITING_PAGE + 1)
     assert len(answer.chats) == WAITING_PAGE
     assert (answer.up_to, answer.is_last) == (answer.chats[-1].id, False)
+
+
+async def test_a_page_has_so_many_bytes_and_at_least_one_message(answers):
+    (answer,) = await answers(0, committed=0)
+    (_, answer) = await answers(3, committed=3, padding=WAITING_PAGE_BYTES // 2)
+    assert (len(answer.chats), answer.up_to, answer.is_last) == (1, answer.chats[0].id, False)
 
 
 async def test_a_client_goes_on_where_it_was(answers):

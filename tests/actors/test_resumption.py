@@ -3,6 +3,8 @@
 import trio
 from trio.testing import MockClock
 
+from actors.missed import NEW_CLIENT_SECONDS
+from engine.limits import WAITING_PAGE
 from tests.stage.memory_stage import memory_stage
 
 
@@ -22,5 +24,32 @@ def test_what_comes_when_the_connection_is_gone_and_the_session_does_not_know_it
             await stage.resume(bob)
             await bob.hears_message("in between")
             await bob.hears_presence(alice.jid, "away")
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_what_was_missed_comes_as_fast_as_the_line_takes_it():
+    """Who logs in over a slow line must not be cut for what has waited for him."""
+
+    async def main() -> None:
+        async with memory_stage() as stage:
+            alice = await stage.enter("alice")
+            for number in range(WAITING_PAGE + 1):
+                await alice.says("bob@example.com", str(number))
+            await stage.settle(alice)
+            bob = await stage.enter("bob", is_present=False)
+            written, tell = [], bob.line.tell_when_written
+            bob.line.tell_when_written = written.append
+            await bob.is_present()
+            await trio.sleep(NEW_CLIENT_SECONDS + 1.0)
+            await stage.settle(bob)
+            assert len(bob.messages()) == WAITING_PAGE
+            await alice.says(bob.bare, "meanwhile")
+            await stage.settle(bob)
+            assert len(bob.messages()) == WAITING_PAGE
+            bob.line.tell_when_written = tell
+            tell(written[-1])
+            await bob.hears_message("meanwhile")
+            assert bob.messages() == [str(number) for number in range(WAITING_PAGE + 1)]
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
