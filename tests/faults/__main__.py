@@ -16,7 +16,7 @@ import click
 import msgspec
 import trio
 
-from tests.faults import clock, crash_points, power, storage
+from tests.faults import clock, crash_points, power, readers, storage
 from tests.faults.outcome import Outcome, Scale, command_of, machine, markdown, text
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
@@ -26,6 +26,7 @@ ROWS: dict[str, Play] = {
     "power": power.play,
     "storage": storage.play,
     "clock": clock.play,
+    "readers": readers.play,
 }
 
 

@@ -6,6 +6,7 @@ What a password costs is paid once for each account, as clients do that keep the
 import hashlib
 import hmac
 import secrets
+import socket
 from base64 import b64decode, b64encode
 from functools import cache
 from typing import Self
@@ -30,7 +31,23 @@ class HalfDeadTcp(trio.abc.Stream):
 
     def __init__(self, tcp: trio.SocketStream) -> None:
         self._tcp = tcp
+        self._may_read = trio.Event()
+        self._may_read.set()
         self.is_mute = False
+
+    def stop_reading(self) -> None:
+        """Read no more; what comes stays with the kernel, which has little room for it."""
+        self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        self._may_read = trio.Event()
+
+    @property
+    def port(self) -> int:
+        """Our end's."""
+        return int(self._tcp.socket.getsockname()[1])
+
+    def read_on(self) -> None:
+        """Read again."""
+        self._may_read.set()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send, or note that nobody is there any more."""
@@ -45,6 +62,7 @@ class HalfDeadTcp(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """See `trio.abc.ReceiveStream`."""
+        await self._may_read.wait()
         return await self._tcp.receive_some(max_bytes)
 
     async def aclose(self) -> None:
@@ -87,6 +105,19 @@ class Client(Player):
             await line.close()
             raise
         return client
+
+    def stops_reading(self) -> None:
+        """Hear nothing from now on, and say nothing by itself."""
+        self._tcp.stop_reading()
+
+    def reads_on(self) -> None:
+        """Hear again."""
+        self._tcp.read_on()
+
+    @property
+    def port(self) -> int:
+        """Its own end of the connection."""
+        return self._tcp.port
 
     async def connects_again(self, server: Server) -> None:
         """Another connection for the same client; a stream is not opened yet."""

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import trio
 
 from tests.faults import tracing
-from tests.faults.bystanders import BAR_MS, Bystanders
+from tests.faults.bystanders import BAR_MS, SHORT_BAR_MS, Bystanders
 from tests.faults.outcome import Outcome, Scale
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, BOB, PEOPLE, Talk, Talker, enter, look, prepare, until
@@ -123,7 +123,8 @@ async def small_disk(folder: Path) -> AsyncIterator[None]:
 class Scene:
     """Alice and Bob, before, in and after the trouble."""
 
-    def __init__(self, server: Server, seed: int) -> None:
+    def __init__(self, server: Server, seed: int, bar_ms: float) -> None:
+        self.bar_ms = bar_ms
         self.server = server
         self.dice = random.Random(seed)
         self.talks: list[Talk] = []
@@ -133,7 +134,7 @@ class Scene:
         """One trouble; what was seen, in words."""
         talk = Talk()
         self.talks.append(talk)
-        bystanders = Bystanders(self.server)
+        bystanders = Bystanders(self.server, self.bar_ms)
         async with trio.open_nursery() as nursery:
             bob = await enter(nursery, self.server, talk, BOB)
             alice = await enter(nursery, self.server, talk, ALICE, counts=True)
@@ -194,7 +195,7 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
         found = []
         async with small_disk(folder / "data"):
             server = await prepare(folder, PEOPLE)
-            scene = Scene(server, seed)
+            scene = Scene(server, seed, BAR_MS if scale == "long" else SHORT_BAR_MS)
             async with server:
                 for what, (trouble, seconds) in TROUBLES.items():
                     found.append(await scene.live_through(what, trouble, seconds if scale == "long" else SHORT_SECONDS))

@@ -130,6 +130,7 @@ class Talker(Client):
     """A client that says things and notes what becomes of them. One that counts knows what was acknowledged."""
 
     talk: Talk
+    heard_bytes = 0
 
     def join(self, talk: Talk) -> None:
         """Note in this talk what is said from now on, and what is heard."""
@@ -139,6 +140,7 @@ class Talker(Client):
     def hear(self, data: bytes) -> None:
         """Note messages and acknowledgements, keep the rest."""
         super().hear(data)
+        self.heard_bytes += len(data)
         for element in [e for e in self.heard if e.tag in (f"{C}message", f"{SM}a")]:
             self.heard.remove(element)
             if element.tag == f"{C}message":

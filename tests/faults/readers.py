@@ -1,0 +1,225 @@
+"""Clients that do not read, and clients that are not there any more though nobody said so.
+
+*Slow*: Bob stops reading while Alice floods him; the server may keep `OUTPUT_BYTES` for him, then he is cut, and Frank sees him
+go. What waits in the server is what was told to him, less what the kernels on both sides have. *Half-open*: Bob is silent and
+reads nothing, and nobody says so: the server must notice by itself, and Frank must see it. Whatever was said is in Bob's
+history, and a Bob whose client counts (XEP-0198) is shown all of it when he is back.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import trio
+
+from engine.limits import OUTPUT_BYTES
+from tests.faults.bystanders import BAR_MS, SHORT_BAR_MS, Bystanders
+from tests.faults.outcome import Outcome, Scale
+from tests.faults.server import Server
+from tests.faults.talk import ALICE, HOME, PEOPLE, Talk, Talker, enter, look, prepare, until
+from tests.stage.player import C
+
+FRANK = f"frank@{HOME}"
+"""Looks on: he sees who comes and goes."""
+
+READERS = tuple(f"reader{number}@{HOME}" for number in range(3))
+"""One for each scene, for whom nothing waits when it begins."""
+
+MESSAGE = "x" * 3_000
+FLOOD = 4_000
+"""Messages; 12 MB, more than what the server and both kernels keep."""
+
+SOME = 20
+AHEAD = 100
+CUT_SECONDS, NOTICE_SECONDS = 60.0, 90.0
+SLACK_BYTES = 512 * 1024
+"""One turn's messages come on top before it is looked at, and what is told and read is looked at at different moments."""
+
+SAMPLE_SECONDS = 0.02
+SILENCE_SECONDS = 0.3
+
+
+class Backlog:
+    """The most bytes for a client that waited in the server: those that it was told, less what the two kernels had of them.
+
+    Args:
+        bob: who does not read; port: of the server; size: of one message on the wire.
+    """
+
+    def __init__(self, bob: Talker, port: int, size: int) -> None:
+        self._talk = bob.talk
+        self._ends = {(bob.port, port), (port, bob.port)}
+        self._size = size
+        self._before = len(bob.talk.acknowledged)
+        self.most = 0
+
+    def _with_kernels(self) -> int | None:
+        """None: the connection is gone."""
+        queues: list[int] = []
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            words = line.split()
+            local, remote = (int(words[place].rpartition(":")[2], 16) for place in (1, 2))
+            if (local, remote) in self._ends:
+                queues += [int(queue, 16) for queue in words[4].split(":")]
+        return sum(queues) if len(queues) == 2 * len(self._ends) else None
+
+    async def watch(self) -> None:
+        """Look again and again, as long as the connection is there."""
+        while (kernels := self._with_kernels()) is not None:
+            told = (len(self._talk.acknowledged) - self._before) * self._size
+            self.most = max(self.most, told - kernels)
+            await trio.sleep(SAMPLE_SECONDS)
+
+
+async def flood(alice: Talker, to: str, count: int, is_over: Callable[[], bool]) -> None:
+    """So many large messages, not too far ahead of the server."""
+    talk = alice.talk
+    for _ in range(count):
+        if is_over():
+            break
+        await alice.talks(to, 1, MESSAGE)
+        await until(lambda: len(talk.sent) - len(talk.acknowledged) < AHEAD)
+    await alice.asks_to_acknowledge()
+    await until(lambda: len(talk.acknowledged) == len(talk.sent))
+
+
+async def has_fallen_silent(bob: Talker) -> int:
+    """What had waited for him has come; how many bytes he heard until now."""
+    before = -1
+    while before < bob.heard_bytes:
+        before = bob.heard_bytes
+        await trio.sleep(SILENCE_SECONDS)
+    return before
+
+
+class Watching:
+    """Frank, and what he sees of Bob's device."""
+
+    def __init__(self, frank: Talker) -> None:
+        self._frank = frank
+
+    def sees_gone(self, jid: str) -> bool:
+        """He was told that it is gone."""
+        heard = self._frank.heard
+        return any(e.tag == f"{C}presence" and e.get("from") == jid and e.get("type") == "unavailable" for e in heard)
+
+
+class Scene:
+    """One server, flood after flood."""
+
+    def __init__(self, server: Server, bar_ms: float) -> None:
+        self.server = server
+        self.bar_ms = bar_ms
+        self.talks: list[Talk] = []
+        self.problems: list[str] = []
+        self.figures: list[str] = []
+
+    async def is_slow(self, count: int, *, counts: bool) -> None:
+        """Bob does not read."""
+        what = "slow reader that counts" if counts else "slow reader"
+        address = READERS[len(self.talks)]
+        talk = self._new_talk()
+        bystanders = Bystanders(self.server, self.bar_ms)
+        async with trio.open_nursery() as nursery:
+            frank = await enter(nursery, self.server, Talk(), FRANK)
+            alice = await enter(nursery, self.server, talk, ALICE, counts=True)
+            bob = await enter(nursery, self.server, talk, address, counts=counts)
+            await frank.hears_presence(bob.jid)
+            watching = Watching(frank)
+            before = await has_fallen_silent(bob)
+            await flood(alice, address, SOME, lambda: False)
+            await until(talk.is_settled)
+            backlog = Backlog(bob, self.server.ports["xmpps"], (bob.heard_bytes - before) // SOME)
+            bob.stops_reading()
+            began = time.monotonic()
+            async with bystanders.around():
+                nursery.start_soon(backlog.watch)
+                await flood(alice, address, count, lambda: watching.sees_gone(bob.jid))
+                is_gone = await until(lambda: watching.sees_gone(bob.jid), CUT_SECONDS)
+            took = time.monotonic() - began
+            if not is_gone or took > CUT_SECONDS:
+                self.problems.append(f"{what}: not cut within {CUT_SECONDS:.0f} s")
+            if backlog.most > OUTPUT_BYTES + SLACK_BYTES:
+                self.problems.append(f"{what}: {backlog.most / 2**20:.1f} MiB waited for it")
+            if backlog.most < OUTPUT_BYTES // 4:
+                self.problems.append(
+                    f"{what}: only {backlog.most / 2**20:.1f} MiB waited for it: the fault did not bite"
+                )
+            self.problems += [f"{what}: {problem}" for problem in bystanders.verdict()]
+            await bob.is_cut_off()
+            await self._is_all_there(nursery, talk, what, bob.jid, has_counted=counts)
+            for client in (alice, frank):
+                await client.leaves()
+            nursery.cancel_scope.cancel()
+        self.figures.append(
+            f"{what}: cut after {took:.1f} s and {len(talk.sent)} messages, {backlog.most / 2**20:.1f} MiB waited for it, "
+            f"others' p99 {bystanders.words()}"
+        )
+
+    async def is_half_open(self) -> None:
+        """Bob is not there any more, and nobody said so."""
+        address = READERS[len(self.talks)]
+        talk = self._new_talk()
+        async with trio.open_nursery() as nursery:
+            frank = await enter(nursery, self.server, Talk(), FRANK)
+            alice = await enter(nursery, self.server, talk, ALICE, counts=True)
+            bob = await enter(nursery, self.server, talk, address)
+            await frank.hears_presence(bob.jid)
+            watching = Watching(frank)
+            bob.stops_reading()
+            began = time.monotonic()
+            with trio.move_on_after(NOTICE_SECONDS + 10):
+                while not watching.sees_gone(bob.jid):
+                    await alice.talks(address)
+                    await trio.sleep(1.0)
+                    await frank.asks("<ping xmlns='urn:xmpp:ping'/>")
+            took = time.monotonic() - began
+            if took > NOTICE_SECONDS:
+                self.problems.append(f"half-open: noticed after {took:.1f} s")
+            await bob.is_cut_off()
+            await self._is_all_there(nursery, talk, "half-open", bob.jid, has_counted=False)
+            for client in (alice, frank):
+                await client.leaves()
+            nursery.cancel_scope.cancel()
+        self.figures.append(f"half-open: noticed after {took:.1f} s")
+
+    async def _is_all_there(self, nursery: trio.Nursery, talk: Talk, what: str, jid: str, *, has_counted: bool) -> None:
+        """Bob is back."""
+        address, _, device = jid.partition("/")
+        bob = await enter(nursery, self.server, talk, address, device=device)
+        if has_counted and not await until(talk.is_settled):
+            missing = talk.sent.keys() - talk.shown.get(address, {}).keys()
+            self.problems.append(f"{what}: back again, Bob is not shown {len(missing)} of {len(talk.sent)}")
+        await bob.leaves()
+
+    def _new_talk(self) -> Talk:
+        self.talks.append(Talk())
+        return self.talks[-1]
+
+
+async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
+    """Slow ones, and such as are gone."""
+    outcome = Outcome(
+        name="readers",
+        fault="a client stops reading while it is flooded; a client is gone without a word",
+        bar=f"at most {OUTPUT_BYTES // 2**20} MiB for it, cut within {CUT_SECONDS:.0f} s; half-open noticed within "
+        f"{NOTICE_SECONDS:.0f} s; everything retrievable; nobody else slower",
+    )
+    with TemporaryDirectory(prefix="rookery-readers-") as name:
+        server = await prepare(Path(name), (*PEOPLE, FRANK, *READERS))
+        scene = Scene(server, BAR_MS if scale == "long" else SHORT_BAR_MS)
+        async with server:
+            for counts in (False, True):
+                await scene.is_slow(FLOOD, counts=counts)
+                show(scene.figures[-1])
+            if scale == "long":
+                await scene.is_half_open()
+            scene.problems += await look(server, scene.talks)
+        scene.problems += server.errors
+    outcome.counts = {"messages": sum(len(talk.sent) for talk in scene.talks)}
+    outcome.figure = "; ".join(scene.figures)
+    outcome.problems = scene.problems
+    if scale == "short":
+        outcome.note = "the half-open connection takes 90 s and is in the long form only"
+    return outcome
