@@ -213,6 +213,11 @@ class Person:
         self._wait(lambda: any(heard.body == body for heard in self.heard), f"message {body!r}")
         return next(heard for heard in self.heard if heard.body == body)
 
+    def hears_of_file(self, name: str) -> str:
+        """The address that a message gives for a file of this name."""
+        self._wait(lambda: any(heard.body.endswith(f"/{name}") for heard in self.heard), f"the file {name!r}")
+        return next(heard.body for heard in self.heard if heard.body.endswith(f"/{name}"))
+
     def gets_copy(self, body: str) -> Copy:
         """The copy of the message with this text, once it is there."""
         self._wait(lambda: any(copy.body == body for copy in self.copies), f"a copy of {body!r}")

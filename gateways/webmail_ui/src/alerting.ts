@@ -37,7 +37,7 @@ export class Alerting {
     if (!isShown) return;
     const person = model.person(chat.from);
     // The tag: of each sender only the newest message stands there.
-    const shown = new Notification(person.name, { body: chat.body ?? "", tag: chat.from, icon: model.photo(chat.from) ?? "/icon.svg", silent: true });
+    const shown = new Notification(person.name, { body: chat.body || chat.file?.name || "", tag: chat.from, icon: model.photo(chat.from) ?? "/icon.svg", silent: true });
     shown.onclick = () => {
       window.focus();
       this.open(chat.from);

@@ -131,6 +131,17 @@ test("unread: counted when nobody looks, and read when somebody does", () => {
   expect(world.arrived).toEqual(["one"]);
 });
 
+test("what the snapshot counts as unread is not counted again when it is told as an event, too", () => {
+  const world = new World();
+  const [one, two, three] = [chat(BOB, "one"), chat(BOB, "two"), chat(BOB, "three")];
+  world.begin();
+  world.line.says({ ...three, n: 1 }); // said after the server had counted
+  world.line.says({ t: "conversations", conversations: [{ peer: BOB, newest: two, unread: 2 }] });
+  world.line.says({ ...one, n: 2 });
+  world.line.says({ ...two, n: 3 });
+  expect(world.model.unread).toBe(3);
+});
+
 test("what another device has read, or answered, is read", () => {
   const world = new World();
   world.begin();

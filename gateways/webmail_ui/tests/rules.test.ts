@@ -62,11 +62,11 @@ test("photos are fetched a few at a time, what is wished for last first, and onc
   );
   for (let number = 0; number < 100; number += 1) photos.get(`m${number}`);
   expect(asked).toEqual(["m0", "m1", "m2", "m3"]);
-  answers.get("m0")?.("data:0");
+  answers.get("m0")?.("data:image/png;base64,");
   answers.get("m1")?.("");
   await new Promise((resolve) => setTimeout(resolve));
   expect(asked.slice(4)).toEqual(["m99", "m98"]);
-  expect([photos.get("m0"), photos.get("m1"), changes]).toEqual(["data:0", undefined, 1]);
+  expect([photos.get("m0"), photos.get("m1"), changes]).toEqual(["data:image/png;base64,", undefined, 1]);
   expect(asked.length).toBe(6);
   photos.get("m50"); // was forgotten or waits: it comes before the others now, or in its turn
   photos.get("m5"); // was forgotten: wished for again

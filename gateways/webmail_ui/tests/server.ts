@@ -81,6 +81,7 @@ export class World {
       },
       now: () => this.timers.now,
       newId: () => `id-${++this.ids}`,
+      carry: () => ({ done: new Promise(() => undefined), cancel: () => undefined }),
       isLookedAt: (peer) => peer === this.lookedAt,
       arrived: (chat) => this.arrived.push(chat.body ?? ""),
       ended: (reason) => this.ended.push(reason),

@@ -1,6 +1,6 @@
 // One conversation as far as it is known here: what was said, what waits to go out, and how far both sides have read.
 
-import { type ChatFrame, type DisplayedFrame, timeOf } from "./frames";
+import { type ChatFrame, type DisplayedFrame, isServedHere, type SharedFile, timeOf } from "./frames";
 
 /** What a person sees of one message. */
 export interface Message {
@@ -11,6 +11,7 @@ export interface Message {
   from: string;
   via: string;
   body: string;
+  file: SharedFile | null;
   at: number;
   name: string;
   origin: string;
@@ -32,6 +33,9 @@ export interface Draft {
   replyTo?: string;
   replaces?: string;
   retracts?: string;
+  /** What says the file that it carries, and what is shown of that. */
+  file?: string;
+  shared?: SharedFile;
   failure?: string;
 }
 
@@ -39,6 +43,8 @@ export class Conversation {
   unread = 0;
   /** Up to which id the person has read. */
   read = "";
+  /** Up to which id what is unread was counted by the server. */
+  counted = "";
   /** The newest message, for lists; it may be none of those that are loaded. */
   newest: ChatFrame | null = null;
   isLoaded = false;
@@ -139,6 +145,7 @@ export class Conversation {
         changed.isRetracted = Boolean(item.retracts);
         changed.isEdited = true;
         changed.body = item.retracts ? "" : (item.body ?? "");
+        if (item.retracts) changed.file = null;
         continue;
       }
       const message = this.message(item);
@@ -153,6 +160,7 @@ export class Conversation {
       const changed = byName.get(`${this.me} ${draft.replaces ?? draft.retracts ?? ""}`);
       if (changed !== undefined) {
         changed.body = draft.retracts ? "" : draft.body;
+        if (draft.retracts) changed.file = null;
         changed.isRetracted = Boolean(draft.retracts);
         changed.isEdited = true;
         changed.state = draft.failure ? "failed" : "waiting";
@@ -170,6 +178,7 @@ export class Conversation {
       from: item.from,
       via: item.via ?? "",
       body: item.body ?? "",
+      file: isServedHere(item.file) ? item.file : null,
       at: timeOf(item.id),
       name: item.name ?? item.id,
       origin: item.origin ?? "",
@@ -189,6 +198,7 @@ export class Conversation {
       from: this.me,
       via: "",
       body: draft.body,
+      file: draft.shared ?? null,
       at: draft.at,
       name: draft.id,
       origin: draft.id,

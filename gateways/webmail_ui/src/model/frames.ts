@@ -17,6 +17,22 @@ export interface Person {
 /** The presence of one device: address, resource, status, the person's own words. */
 export type Seen = [address: string, resource: string, status: Status, text: string];
 
+/** A file that a message carries; `path`: where this host serves it. */
+export interface SharedFile {
+  id: string;
+  name: string;
+  size: number;
+  type: string;
+  path: string;
+}
+
+/** The answer to an upload; `file`: what a message says that carries it. */
+export interface Uploaded extends Partial<SharedFile> {
+  error?: string;
+  limit?: number;
+  file?: string;
+}
+
 export interface ChatFrame {
   t: "chat";
   n?: number;
@@ -30,6 +46,7 @@ export interface ChatFrame {
   reply?: string;
   replaces?: string;
   retracts?: string;
+  file?: SharedFile;
 }
 
 export interface DisplayedFrame {
@@ -57,6 +74,7 @@ export interface Welcome {
   status: Status;
   text?: string;
   fresh?: boolean;
+  fileBytes?: number;
 }
 
 export type Told = { n?: number; q?: number } & (
@@ -88,4 +106,9 @@ export function timeOf(id: string): number {
 /** The id that a message would have which was said at this time, in milliseconds since 1970. */
 export function idAt(time: number): string {
   return Math.floor(time * 1000).toString(16).padStart(16, "0");
+}
+
+/** Whether this host serves the file: nothing else is ever fetched or linked to as one. */
+export function isServedHere(file: SharedFile | undefined): file is SharedFile {
+  return file?.path.startsWith("/files/") ?? false;
 }

@@ -8,6 +8,7 @@ import {
   type Answer,
   type ChatFrame,
   type DisplayedFrame,
+  isServedHere,
   type Person,
   type RecentEntry,
   type Status,
@@ -18,6 +19,7 @@ import { Photos } from "./photos";
 import { type Presence, Presences } from "./presences";
 import { Questions, Refusal } from "./questions";
 import { Reader } from "./reader";
+import { type Carry, Uploads } from "./uploads";
 import { Socket, type SocketOptions } from "./socket";
 
 /** What outlives the page. */
@@ -32,6 +34,8 @@ export interface ModelOptions {
   store: Store;
   now: () => number;
   newId: () => string;
+  /** Carries a file to the server. */
+  carry: Carry;
   /** Whether the person looks at the conversation with this peer just now. */
   isLookedAt: (peer: string) => boolean;
   /** Somebody wrote, and the person may not be looking. */
@@ -51,6 +55,9 @@ export class Model {
   isUp = false;
   /** The first snapshot is here. */
   isReady = false;
+  /** The largest file that may be shared; 0: there is no limit. */
+  fileBytes = 0;
+  readonly uploads: Uploads;
   readonly people = new Map<string, Person>();
   readonly conversations = new Map<string, Conversation>();
 
@@ -74,6 +81,13 @@ export class Model {
 
   constructor(private readonly options: ModelOptions) {
     this.presences = new Presences(options.now);
+    this.uploads = new Uploads({
+      carry: options.carry,
+      newId: options.newId,
+      limit: () => this.fileBytes,
+      share: (peer, file, shared) => this.say(peer, "", { file, shared }),
+      changed: () => this.changed(),
+    });
     this.status = (options.store.get("status") as Status | null) ?? "Available";
     this.statusText = options.store.get("status-text") ?? "";
     this.socket = new Socket({
@@ -178,7 +192,7 @@ export class Model {
     this.changed();
   }
 
-  say(to: string, body: string, more: Pick<Draft, "reply" | "replyTo" | "replaces" | "retracts"> = {}): void {
+  say(to: string, body: string, more: Partial<Omit<Draft, "id" | "to" | "body" | "at">> = {}): void {
     const draft: Draft = { id: this.options.newId(), to, body, at: this.options.now(), ...more };
     this.typingSent.delete(to);
     this.setDrafts([...this.drafts, draft]);
@@ -264,6 +278,13 @@ export class Model {
     return (page.items ?? []).filter((item): item is ChatFrame => item.t === "chat").reverse();
   }
 
+  /** A page of the messages of a conversation that carry files, the newest first; `before`: older than this id. */
+  async findFiles(peer: string, before: string): Promise<{ chats: ChatFrame[]; isComplete: boolean }> {
+    const page = await this.ask<"history">({ t: "history", peer, files: true, limit: PAGE, ...(before ? { before } : {}) });
+    const chats = (page.items ?? []).filter((item): item is ChatFrame => item.t === "chat" && isServedHere(item.file));
+    return { chats: chats.reverse(), isComplete: page.complete ?? false };
+  }
+
   /** The photo of a contact as a data URL; undefined: there is none, or it is not here yet. */
   photo(address: string): string | undefined {
     return this.people.get(address)?.alias ? undefined : this.photos.get(address);
@@ -346,6 +367,7 @@ export class Model {
       for (const draft of this.drafts) this.conversation(draft.to);
     }
     this.epoch = welcome.epoch;
+    this.fileBytes = welcome.fileBytes ?? 0;
     this.status = welcome.status;
     this.statusText = welcome.text ?? "";
     if (welcome.fresh) {
@@ -378,7 +400,8 @@ export class Model {
       return;
     }
     conversation.typingSince = 0;
-    if (!isNew || chat.replaces || chat.retracts || !chat.body || chat.id <= conversation.read) return;
+    if (!isNew || chat.replaces || chat.retracts || !(chat.body || chat.file) || chat.id <= conversation.read) return;
+    if (chat.id <= conversation.counted) return;
     conversation.unread += 1;
     if (this.options.isLookedAt(peer)) this.markRead(peer);
     else this.options.arrived(chat);
@@ -391,7 +414,7 @@ export class Model {
     if (isOwn) {
       const read = conversation.messages.findLast((message) => !message.isOwn && message.name === frame.name);
       if (read !== undefined && read.id > conversation.read) conversation.read = read.id;
-      conversation.unread = conversation.messages.filter((m) => !m.isOwn && m.id > conversation.read && m.body).length;
+      conversation.unread = conversation.messages.filter((m) => !m.isOwn && m.id > conversation.read && !m.isRetracted).length;
       if (read === undefined) conversation.unread = 0;
     }
   }
@@ -401,7 +424,9 @@ export class Model {
       const conversation = this.conversation(entry.peer);
       if ((entry.read ?? "") >= conversation.read) {
         conversation.read = entry.read ?? "";
-        conversation.unread = entry.unread ?? 0;
+        // What was heard since that was counted comes on top; see also `takeChat`.
+        conversation.counted = entry.newest.id;
+        conversation.unread = (entry.unread ?? 0) + conversation.messages.filter((m) => !m.isOwn && m.id > entry.newest.id).length;
       }
       if (entry.newest.t === "chat" && (conversation.newest?.id ?? "") <= entry.newest.id) conversation.newest = entry.newest;
     }
@@ -417,7 +442,7 @@ export class Model {
   }
 
   private sendDraft(draft: Draft): void {
-    const { at: _, failure, ...frame } = draft;
+    const { at: _, shared: __, failure, ...frame } = draft;
     if (failure === undefined) this.socket.send({ t: "say", ...frame });
   }
 

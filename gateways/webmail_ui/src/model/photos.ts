@@ -38,8 +38,9 @@ export class Photos {
       this.asking += 1;
       void this.fetch(address)
         .then((photo) => {
-          this.keep(address, photo);
-          if (photo) this.changed();
+          const isPhoto = photo.startsWith("data:image/");
+          this.keep(address, isPhoto ? photo : "");
+          if (isPhoto) this.changed();
         })
         .catch(() => undefined)
         .finally(() => {

@@ -11,12 +11,13 @@ export function transcript(
   const lines: string[] = [];
   let day = "";
   for (const message of messages) {
-    if (!message.body || !message.id) continue;
+    const text = message.body || (message.file && `[${message.file.name}]`);
+    if (!text || !message.id) continue;
     const of = texts.day(message.at);
     if (of !== day) lines.push(...(lines.length > 0 ? [""] : []), of, "");
     day = of;
     const via = message.via ? ` (${name(message.via)})` : "";
-    lines.push(`${texts.time(message.at)} ${name(message.from)}${via}: ${message.body.replaceAll("\n", "\n      ")}`);
+    lines.push(`${texts.time(message.at)} ${name(message.from)}${via}: ${text.replaceAll("\n", "\n      ")}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -26,6 +26,15 @@ const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" }
 const wholeDay = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+
+/** A size in bytes, as people say it. */
+export function bytesText(bytes: number): string {
+  const step = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS.length - 1);
+  const digits = bytes / 1000 ** step < 10 && step > 0 ? 1 : 0;
+  return new Intl.NumberFormat(locale, { style: "unit", unit: UNITS[step] ?? "byte", unitDisplay: step ? "short" : "long", maximumFractionDigits: digits }).format(bytes / 1000 ** step);
+}
+
 /** Names a day so that two times of it have the same name. */
 export function dayOf(at: number): string {
   const date = new Date(at);

@@ -2,6 +2,7 @@
 
 import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import { Alerting } from "../alerting";
+import { carry } from "../carrier";
 import { Idle } from "../model/idle";
 import { Model } from "../model/model";
 import type { Line } from "../model/socket";
@@ -117,6 +118,7 @@ export class App extends LitElement {
       store,
       now: Date.now,
       newId,
+      carry,
       isLookedAt: (peer) => {
         const view = this.querySelector<ChatView>("rookery-chat");
         return view !== null && view.peer === peer && view.isLookedAt;

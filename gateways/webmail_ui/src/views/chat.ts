@@ -26,6 +26,7 @@ export class ChatView extends View {
     words: { state: true },
     isAtEnd: { state: true },
     active: { state: true },
+    isDropping: { state: true },
   };
   declare peer: string;
   declare isAlone: boolean;
@@ -34,6 +35,8 @@ export class ChatView extends View {
   declare isAtEnd: boolean;
   /** Key of the message that is reached with Tab. */
   declare active: string;
+  /** Files are held over the conversation. */
+  declare isDropping: boolean;
   /** Up to which id it was read when it was opened: where "New" stands. */
   private readBefore = "";
   private isOpening = false;
@@ -44,7 +47,7 @@ export class ChatView extends View {
   constructor() {
     super();
     this.peer = this.active = "";
-    this.isAlone = false;
+    this.isAlone = this.isDropping = false;
     this.words = null;
     this.isAtEnd = true;
   }
@@ -59,6 +62,11 @@ export class ChatView extends View {
     super.disconnectedCallback();
     window.removeEventListener("focus", this.looked);
     document.removeEventListener("visibilitychange", this.looked);
+    this.observer.disconnect();
+  }
+
+  protected override firstUpdated(): void {
+    if (this.log) this.observer.observe(this.log);
   }
 
   get isLookedAt(): boolean {
@@ -97,14 +105,16 @@ export class ChatView extends View {
     const { isComplete, isLoading, messages, unread } = this.model.conversation(this.peer);
     const last = messages.at(-1)?.key;
     const active = messages.some((message) => message.key === this.active) ? this.active : last;
-    return html`<section class="chat" aria-label=${t("chat.label", { name: person.name })}>
+    return html`<section class="chat ${this.isDropping ? "dropping" : ""}" aria-label=${t("chat.label", { name: person.name })}
+      @dragenter=${this.drag} @dragover=${this.drag} @dragleave=${this.drag} @drop=${this.drop}>
+      ${this.isDropping ? html`<div class="drop-here">${icons.clip}<p>${t("file.drop", { name: person.name })}</p></div>` : nothing}
       ${this.head(person)}
       ${this.words === null
         ? nothing
         : html`<rookery-finder .model=${this.model} .peer=${this.peer} @find-words=${this.mark} @find-go=${this.go}
             @find-close=${this.endFind}></rookery-finder>`}
       <div class="log" role="log" aria-label=${t("chat.log")} tabindex="0" @scroll=${this.scrolled} @keydown=${this.logKey}
-        @focusin=${this.focused}>
+        @focusin=${this.focused} @load=${{ handleEvent: this.grew, capture: true }}>
         ${isComplete ? html`<p class="log-note">${t("chat.start")}</p>` : nothing}
         ${isLoading ? html`<p class="log-note">${t("chat.loading")}</p>` : nothing}
         ${log({
@@ -161,7 +171,7 @@ export class ChatView extends View {
     return html`<div class="actions" role="group" aria-label=${t("chat.actions")}>
       ${action("chat.reply", icons.reply, () => this.composer?.answer(message))}
       ${message.isOwn
-        ? html`${action("chat.edit", icons.edit, () => this.composer?.correct(message))}
+        ? html`${message.file ? nothing : action("chat.edit", icons.edit, () => this.composer?.correct(message))}
             ${action("chat.retract", icons.retract, () => this.model.say(this.peer, "", { retracts: message.name }))}`
         : nothing}
     </div>`;
@@ -180,6 +190,28 @@ export class ChatView extends View {
       rows.at(-1)?.focus();
     } else if (rove(event, rows, "vertical", false) && rows.indexOf(document.activeElement as HTMLElement) < 2) this.older();
   };
+
+  // -- files -----------------------------------------------------------------------------------------------------------
+
+  private readonly drag = (event: DragEvent): void => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    const isInside = this.contains(event.relatedTarget as Node | null);
+    this.isDropping = event.type !== "dragleave" || isInside;
+  };
+
+  private readonly drop = (event: DragEvent): void => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    this.isDropping = false;
+    this.model.uploads.add(this.peer, event.dataTransfer.files);
+  };
+
+  /** A picture was loaded, or the composer grew. */
+  private readonly grew = (): void => {
+    if (this.isAtEnd) this.toEnd();
+  };
+  private readonly observer = new ResizeObserver(this.grew);
 
   // -- find ------------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import type { Message } from "../model/conversation";
-import { t } from "../text/text";
+import type { Upload } from "../model/uploads";
+import { en, type Key } from "../text/en";
+import { bytesText, t } from "../text/text";
 import { EMOJI } from "./emoji";
 import { icons } from "./icons";
 import { rove } from "./roving";
@@ -68,12 +70,14 @@ export class Composer extends View {
     const name = this.model.person(this.peer).name;
     const note = this.note(name);
     return html`<form class="composer" @submit=${this.submit}>
-      ${this.about()} ${this.showsEmoji ? this.emoji() : nothing}
+      ${this.about()} ${this.uploads()} ${this.showsEmoji ? this.emoji() : nothing}
       <div class="composer-row">
+        <button type="button" class="icon-button" aria-label=${t("file.add")} title=${t("file.add")} @click=${this.choose}>${icons.clip}</button>
+        <input type="file" hidden multiple @change=${this.chosen} />
         <button type="button" class="icon-button" aria-label=${t("chat.emoji")} aria-expanded=${this.showsEmoji}
           @click=${this.toggleEmoji}>${icons.emoji}</button>
         <textarea rows="1" aria-label=${t("chat.message")} placeholder=${t("chat.message.to", { name })} maxlength="50000"
-          @input=${this.typed} @keydown=${this.key}></textarea>
+          @input=${this.typed} @keydown=${this.key} @paste=${this.paste}></textarea>
         <button class="primary send" aria-label=${t("chat.send")}>${icons.send}</button>
       </div>
       ${note ? html`<p class="composer-note" role="status">${note}</p>` : nothing}
@@ -90,7 +94,7 @@ export class Composer extends View {
     const message = this.edited ?? this.answered;
     if (message === null) return nothing;
     const name = message.isOwn ? t("chat.you") : this.model.person(message.from).name;
-    return html`<div class="about"><span>${this.edited ? t("chat.editing") : t("chat.replying", { name })}</span><small>${message.body}</small>
+    return html`<div class="about"><span>${this.edited ? t("chat.editing") : t("chat.replying", { name })}</span><small>${message.body || message.file?.name}</small>
       <button type="button" class="icon-button" aria-label=${t("chat.cancel")} @click=${this.cancel}>${icons.close}</button></div>`;
   }
 
@@ -129,7 +133,7 @@ export class Composer extends View {
       if (this.answered || this.edited) this.cancel();
       this.showsEmoji = false;
     } else if (event.key === "ArrowUp" && box.value === "") {
-      const last = this.model.conversation(this.peer).messages.findLast((m) => m.isOwn && m.id && !m.isRetracted);
+      const last = this.model.conversation(this.peer).messages.findLast((m) => m.isOwn && m.id && m.body && !m.isRetracted);
       if (last) {
         event.preventDefault();
         this.correct(last);
@@ -155,6 +159,41 @@ export class Composer extends View {
     this.box?.focus();
   };
 
+  // -- files -----------------------------------------------------------------------------------------------------------
+
+  private uploads(): TemplateResult | typeof nothing {
+    const uploads = this.model.uploads.of(this.peer);
+    if (uploads.length === 0) return nothing;
+    return html`<ul class="uploads" aria-label=${t("file.uploads")}>
+      ${uploads.map(
+        (upload) => html`<li class=${upload.error ? "failed" : ""}>
+          <span class="file-name">${upload.name}</span>
+          ${upload.error
+            ? html`<small role="alert">${uploadProblem(upload)}</small>`
+            : html`<progress max=${upload.size} value=${upload.sent} aria-label=${upload.name}></progress>`}
+          <button type="button" class="icon-button" aria-label=${t("file.remove", { name: upload.name })} @click=${() => this.model.uploads.remove(upload.key)}>
+            ${icons.close}</button>
+        </li>`,
+      )}
+    </ul>`;
+  }
+
+  private readonly choose = (): void => this.querySelector<HTMLElement>("input[type=file]")?.click();
+
+  private readonly chosen = (event: Event): void => {
+    const input = event.target as HTMLInputElement;
+    this.model.uploads.add(this.peer, input.files ?? []);
+    input.value = "";
+    this.box?.focus();
+  };
+
+  private readonly paste = (event: ClipboardEvent): void => {
+    const files = event.clipboardData?.files;
+    if (!files?.length || event.clipboardData?.types.includes("text/plain")) return;
+    event.preventDefault();
+    this.model.uploads.add(this.peer, files);
+  };
+
   // -- emoji -----------------------------------------------------------------------------------------------------------
 
   private readonly toggleEmoji = async (): Promise<void> => {
@@ -177,6 +216,12 @@ export class Composer extends View {
     box?.focus();
     this.typed();
   }
+}
+
+function uploadProblem({ error, limit }: Upload): string {
+  if (error === "too-large" && limit) return t("file.too-large", { limit: bytesText(limit) });
+  const key: Key = `file.${error}` as Key;
+  return key in en ? t(key) : t("file.unavailable");
 }
 
 customElements.define("rookery-composer", Composer);

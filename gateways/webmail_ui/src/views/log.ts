@@ -6,6 +6,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { Message } from "../model/conversation";
 import type { Model } from "../model/model";
 import { dayOf, dayText, fullTimeText, t, timeText } from "../text/text";
+import { fileInMessage } from "./file";
 import { icons } from "./icons";
 import { linked } from "./marked";
 
@@ -59,8 +60,8 @@ function row(message: Message, follows: boolean, answered: Message | undefined, 
           ${message.via ? html`<span class="via">${icons.people}${t("chat.via", { alias: model.person(message.via).name })}</span>` : nothing}
           <time title=${fullTimeText(message.at)}>${timeText(message.at)}</time></div>`}
     <div class="bubble">
-      ${answered ? html`<blockquote><b>${name(answered)}</b> ${answered.body}</blockquote>` : nothing}
-      ${message.isRetracted ? html`<p class="gone">${t("chat.retracted")}</p>` : html`<p>${linked(message.body, search)}</p>`}
+      ${answered ? html`<blockquote><b>${name(answered)}</b> ${answered.body || answered.file?.name}</blockquote>` : nothing}
+      ${message.isRetracted ? html`<p class="gone">${t("chat.retracted")}</p>` : html`${message.file ? fileInMessage(message.file) : nothing}${message.body ? html`<p>${linked(message.body, search)}</p>` : nothing}`}
       ${message.isEdited && !message.isRetracted ? html`<small class="edited">${t("chat.edited")}</small>` : nothing}
     </div>
     ${mark?.(message) ?? nothing} ${actions?.(message) ?? nothing}

@@ -123,7 +123,7 @@ export class Navigation extends View {
         ${face(person, "m", this.model.photo(peer), this.model.statusOf(peer).status)}
         <span class="row-words">
           <span class="row-name ${unread ? "strong" : ""}"><span>${person.name}</span><time>${shortText(timeOf(chat.id))}</time></span>
-          <small>${chat.from === this.model.you ? `${t("chat.you")}: ` : nothing}${excerpt(chat.body ?? "", isFound ? this.text : "")}</small>
+          <small>${chat.from === this.model.you ? `${t("chat.you")}: ` : nothing}${excerpt(chat.body || chat.file?.name || "", isFound ? this.text : "")}</small>
         </span>
         ${unread ? html`<span class="badge" role="img" aria-label=${t("nav.unread", { count: unread })}>${unread}</span>` : nothing}
       </button>

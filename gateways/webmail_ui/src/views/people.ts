@@ -99,7 +99,7 @@ export class People extends View {
         @click=${() => this.tell("pick", person.address)} @dblclick=${() => this.tell("open-chat", person.address)}>
         ${face(person, "m", this.model.photo(person.address), status)}
         <span class="row-words"><span class="row-name ${unread ? "strong" : ""}">${hits(person.name, this.search)}<span class="hidden">${presenceText(status)}</span></span>
-          <small>${second}</small></span>
+          <small>${hits(second, this.search)}</small></span>
         ${unread ? html`<span class="badge">${unread}</span>` : nothing}
       </button>
     </li>`;

@@ -3,6 +3,7 @@
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import type { Message } from "../model/conversation";
 import { dayOf, shortDayText, t, timeText } from "../text/text";
+import "./attachments";
 import { rove } from "./roving";
 import { View } from "./view";
 
@@ -42,12 +43,13 @@ export class Preview extends View {
   private panel(): TemplateResult {
     if (!this.address) return html`<p class="empty">${t("preview.nobody")}</p>`;
     if (this.tab === "chat") return this.days();
+    if (this.tab === "attachments") return html`<rookery-attachments .model=${this.model} .peer=${this.address}></rookery-attachments>`;
     return html`<p class="empty">${t(`preview.${this.tab}.none`)}</p>`;
   }
 
   private days(): TemplateResult {
     const conversation = this.model.conversation(this.address);
-    const messages = conversation.messages.filter((message) => message.body);
+    const messages = conversation.messages.filter((message) => message.body || message.file);
     if (messages.length === 0) return html`<p class="empty">${conversation.isLoaded ? t("preview.chat.none") : nothing}</p>`;
     const days = new Map<string, Message[]>();
     for (const message of messages) {
@@ -74,7 +76,7 @@ export class Preview extends View {
           @click=${() => this.tell("open-history", { peer: this.address, id: first.id, words: "" })}>${t("preview.open")}</button></div>
       ${messages.slice(0, LINES).map(
         (message) => html`<p class="snippet"><time>${timeText(message.at)}</time>
-          <span>${message.isOwn ? t("chat.you") : this.firstName(message.from)}:</span> ${message.body}</p>`,
+          <span>${message.isOwn ? t("chat.you") : this.firstName(message.from)}:</span> ${message.body || message.file?.name}</p>`,
       )}
     </li>`;
   }
