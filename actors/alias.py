@@ -3,7 +3,7 @@
 The domain tells an alias the people it expands to and every change of their merged status. The alias answers with its own:
 available if any member is, with the best status among them. A message to it reaches every member that is online, except the
 session that sent it; if nobody else is online it is kept for every member. It passes over members who block its sender or the
-alias, as if they were no members (`engine.blocking`).
+alias, as if they were no members (`engine.blocking`). If it began anew and does not know its members yet, messages wait.
 """
 
 from collections.abc import Callable
@@ -28,6 +28,7 @@ class Alias(TrioActor):
         self._presence_jid = Jid(self._jid.bare, RESOURCE)
         self._directory = directory
         self._people: tuple[str, ...] = ()
+        self._knows_people = False
         self._online: dict[str, Status] = {}
         self._status = Status.OFFLINE
 
@@ -41,6 +42,7 @@ class Alias(TrioActor):
 
     def _set_members(self, command: m.SetMembers) -> None:
         self._people = command.people
+        self._knows_people = True
         self._online = dict(command.statuses)
         self._update_status()
 
@@ -59,6 +61,9 @@ class Alias(TrioActor):
             self._directory.tell(self._jid.domain, m.PresenceChanged(change, status))
 
     def _expand(self, command: m.ExpandAlias) -> None:
+        if not self._knows_people:  # it began anew; the domain answers in a moment
+            self.actor_ref.tell(command)
+            return
         sender = command.chat.sender.bare
         chat = msgspec.structs.replace(command.chat, to=self._jid, via=self._jid)
         blocks = self._directory.blocks(self._jid.domain)

@@ -90,7 +90,8 @@ class Domain(TrioActor):
         self._reset_aliases()
 
     def on_restart(self, failed_message: Any, error: BaseException) -> None:  # noqa: ARG002
-        """Begin anew: the users know who is there."""
+        """Begin anew: the users know who is there. Who goes just now is not on the board any more, and must be told as gone."""
+        self._board.begins_anew = True
         users = f"@{self._name}"
         for address in self._directory.addresses():  # beside JIDs there are names of our own
             if address.endswith(users) and "/" not in address and address not in self._aliases:

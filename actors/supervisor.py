@@ -11,7 +11,7 @@ only the session that it came from is told (`tell_sender`).
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -41,8 +41,9 @@ from actors.runtime import ActorRef, ActorStopped, Runtime, TrioActor
 from engine import messages as m
 from engine.blocking import BlockLists
 from engine.contacts import ContactList
-from engine.errors import Condition
+from engine.errors import Condition, StreamCondition
 from engine.files import FileStore
+from engine.jid import Jid
 from engine.limits import Limits
 from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, Texts
 from engine.retention import Retention
@@ -147,13 +148,28 @@ class Supervisor(TrioActor):
         self._directory.tell(name, m.CloseDomain())
 
 
+_SAID_AGAIN: Final[dict[type, Callable[[Any], Jid]]] = {
+    m.SetPresence: lambda message: message.session,
+    m.WatchRoster: lambda message: message.session,
+    m.OpenSession: lambda message: message.session,
+    m.EnableCopies: lambda message: message.request.session,
+    m.PresenceChanged: lambda message: message.change.jid,
+}
+"""What an actor that began anew is told again of each session: if it cannot bear it, it would fail again and again."""
+
+
 def tell_sender(directory: Directory) -> Callable[[ActorRef[Any], Any, BaseException], None]:
     """What to do when a message is set aside: only the session that it came from notices.
 
-    What is in the archive already reaches its recipients from there; nobody is told that it did not.
+    What is in the archive already reaches its recipients from there; nobody is told that it did not. Of what is said again to
+    whoever begins anew, the session ends.
     """
 
     def on_set_aside(ref: ActorRef[Any], message: Any, error: BaseException) -> None:  # noqa: ARG001
+        whose = _SAID_AGAIN.get(type(message))
+        if whose is not None:
+            directory.tell(whose(message).full, m.CloseSession(StreamCondition.INTERNAL_SERVER_ERROR))
+            return
         sent = message if isinstance(message, m.SendChat) else getattr(message, "sent", None)
         if sent is not None:
             sender = sent.chat.sender

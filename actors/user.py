@@ -44,6 +44,7 @@ class User(TrioActor):
         self._directory = directory
         self._limits = limits
         self._sessions: dict[str, Presence | None] = {}
+        self._begins_anew = False
         self._with_roster: set[str] = set()
         self._personal: dict[str, PersonalContact] | None = None
         self._waiting_for_personal: list[m.FetchRoster | m.WatchRoster] = []
@@ -61,7 +62,8 @@ class User(TrioActor):
             self._leave_if_idle()
 
     def on_restart(self, failed_message: Any, error: BaseException) -> None:  # noqa: ARG002
-        """Begin anew: the sessions know who they are."""
+        """Begin anew: the sessions know who they are, and one that goes just now is told as gone."""
+        self._begins_anew = True
         for session in self._directory.sessions(self._address):
             session.tell(m.ReopenSessions())
 
@@ -88,7 +90,8 @@ class User(TrioActor):
 
     def _close_session(self, event: m.SessionClosed) -> None:
         self._tell(self._domain, event)
-        if self._sessions.get(event.session.resource) is not None:
+        resource = event.session.resource
+        if self._sessions.get(resource) is not None or (self._begins_anew and resource not in self._sessions):
             self._change_presence(event.session, None, event.text)
         self._sessions.pop(event.session.resource, None)
         self._with_roster.discard(event.session.resource)

@@ -19,9 +19,14 @@ when more come at once (the domain began anew), the further ones are told with a
 
 
 class Board:
-    """The presence of one domain."""
+    """The presence of one domain.
+
+    Attributes:
+        begins_anew: others may have been told what is not on the board; so whatever is taken back is told.
+    """
 
     def __init__(self) -> None:
+        self.begins_anew = False
         self._entries: defaultdict[str, dict[str, PresenceChange]] = defaultdict(dict)
         self._all: PresenceSeen | None = None
         self._due: dict[Jid, PresenceChange] = {}
@@ -77,7 +82,7 @@ class Board:
         was_told = entries.pop(change.jid.resource, None) is not None
         if not entries:
             del self._entries[change.jid.bare]
-        return was_told
+        return was_told or self.begins_anew
 
 
 def without(changes: tuple[PresenceChange, ...], known: PresenceChange) -> tuple[PresenceChange, ...]:

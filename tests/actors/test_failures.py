@@ -7,6 +7,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.alias import Alias
+from actors.domain import Domain
+from actors.user import User
 from engine import delivery
 from engine import messages as m
 from engine.contacts import ContactList
@@ -19,6 +22,20 @@ from tests.stage.player import condition, is_error
 
 POISON = "poison"
 SALES = "salesteam@example.com"
+
+
+def fails_at(monkeypatch: pytest.MonkeyPatch, actor: Any, kind: type, text: str, times: int = 1_000_000) -> list[str]:
+    """The actor's handler of such messages fails at those that have this text, so many times; the failures."""
+    sound, failures = actor._handlers[kind], []
+
+    def handle(self: Any, message: Any) -> None:
+        if text in repr(message) and len(failures) < times:
+            failures.append(text)
+            raise RuntimeError(text)
+        sound(self, message)
+
+    monkeypatch.setitem(actor._handlers, kind, handle)
+    return failures
 
 
 def on_stage(scene: Callable[[MemoryStage], Any]) -> None:
@@ -120,6 +137,39 @@ def test_an_alias_that_fails_begins_anew_with_its_members():
         await stage.settle(alice)
         await alice.says(SALES, "still a team?")
         await bob.hears_message("still a team?")
+
+    on_stage(scene)
+
+
+def test_an_alias_that_fails_at_a_message_gives_it_to_its_members(monkeypatch):
+    """It begins anew without members: the message waits until it knows them, it is not kept for nobody."""
+
+    async def scene(stage: MemoryStage) -> None:
+        alice, bob = await stage.enter("alice"), await stage.enter("bob")
+        await stage.settle(alice)
+        fails_at(monkeypatch, Alias, m.ExpandAlias, POISON, times=1)
+        await alice.says(SALES, POISON)
+        await bob.hears_message(POISON)
+
+    on_stage(scene)
+
+
+@pytest.mark.parametrize(("actor", "kind"), [(Domain, m.PresenceChanged), (User, m.SetPresence)])
+def test_a_presence_that_nobody_can_bear_ends_its_session(monkeypatch, actor, kind):
+    """Who begins anew is told all presences again, this one too: without an end it would begin anew for ever."""
+
+    async def scene(stage: MemoryStage) -> None:
+        alice, bob, carol = await stage.enter("alice"), await stage.enter("bob"), await stage.enter("carol")
+        await stage.settle(alice)
+        failures = fails_at(monkeypatch, actor, kind, POISON)
+        await alice.is_present("away", POISON)
+        assert await alice.hears_stream_error() == "internal-server-error"
+        await bob.hears_unavailable(alice.jid)
+        await bob.is_present("dnd")
+        await carol.hears_presence(bob.jid, "dnd")
+        assert len(failures) < 20
+        assert not bob.is_cut
+        assert not carol.is_cut
 
     on_stage(scene)
 
