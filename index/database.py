@@ -43,7 +43,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 1.0
 """How long a lock of another process (a backup, a curious operator) is waited for; then `StorageUnavailable`."""
 
-BUSY_AGAIN_SECONDS = 0.05
+BUSY_AGAIN_SECONDS = 0.02
 """How long it is waited for by the next ones, until one has succeeded: whoever queues behind them, readers of histories among
 them, must not wait a second for each."""
 
