@@ -16,17 +16,22 @@ import click
 import msgspec
 import trio
 
-from tests.faults import clock, crash_points, power, readers, storage
+from tests.faults import actors, clock, crash_points, limits, power, readers, rounds, storage, storm
 from tests.faults.outcome import Outcome, Scale, command_of, machine, markdown, text
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
 
 ROWS: dict[str, Play] = {
+    "kill": rounds.play_kill,
+    "resume": rounds.play_resume,
     "crash-points": crash_points.play,
     "power": power.play,
     "storage": storage.play,
     "clock": clock.play,
     "readers": readers.play,
+    "storm": storm.play,
+    "limits": limits.play,
+    "actors": actors.play,
 }
 
 

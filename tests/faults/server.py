@@ -42,7 +42,8 @@ class Server:
 
     Attributes:
         name: in its certificate; domains that are added later may not be there.
-        serving: the command that runs it; wrapping: what stands before it; environment: that it has beside the usual one.
+        program: what `rookery` is; serving: its arguments; wrapping: what stands before it.
+        environment: that it has beside the usual one.
     """
 
     def __init__(self, folder: Path, *domains: str) -> None:
@@ -52,6 +53,7 @@ class Server:
         self.data = folder / "data"
         self.log = folder / "server.log"
         self.serving: tuple[str, ...] = ("--config", str(self.config), "serve")
+        self.program: tuple[str, ...] = ROOKERY
         self.wrapping: tuple[str, ...] = ()
         self.environment: dict[str, str] = {}
         self.ports: dict[str, int] = {}
@@ -79,7 +81,7 @@ class Server:
         """Begin to start."""
         with self.log.open("ab") as log:
             self._process = await trio.lowlevel.open_process(
-                [*self.wrapping, *ROOKERY, *self.serving],
+                [*self.wrapping, *self.program, *self.serving],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=log,
