@@ -20,6 +20,7 @@ listen = ["127.0.0.1:0"]
 direct_tls_listen = ["127.0.0.1:0"]
 [web]
 listen = "127.0.0.1:0"
+tls = {}
 """
 PEOPLE = """\
 address,name,title,department,phone,password
@@ -41,6 +42,7 @@ class Server:
 
     Args:
         folder: with its configuration and data; empty: a new server.
+        has_web_tls: the web port, too.
 
     Attributes:
         port: with STARTTLS.
@@ -49,10 +51,10 @@ class Server:
         certificate: the self-signed one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_web_tls: bool = False) -> None:
         self._folder = folder
         self._config = folder / "rookery.toml"
-        self._config.write_text(CONFIGURATION)
+        self._config.write_text(CONFIGURATION.format(str(has_web_tls).lower()))
         self._said = folder / "said.txt"
         self._log = folder / "log.txt"
         self.certificate = folder / "data" / "tls" / "self-signed.pem"
