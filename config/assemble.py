@@ -42,6 +42,7 @@ from gateways import control, host_meta, tls, uploads, web, webmail_pages, webma
 from gateways.files import Porter
 from gateways.listener import CloseGateway
 from gateways.reception import Reception
+from gateways.sign_on import DEFAULT_AUDIENCE, SignOn, load_key
 from gateways.web_socket import normalise_origin
 from gateways.webmail_files import WebmailFiles
 from gateways.webmail_login import WebmailLogins
@@ -82,6 +83,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: trio.
         DatabaseRefused: a database is damaged, foreign or newer.
         StorageUnavailable: a database cannot be read or written just now.
         CertificateError: the certificate cannot be used.
+        KeyRefused: a key for sign-on cannot be used.
         OSError: an address cannot be listened on.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -262,12 +264,21 @@ class _Server:
             clock=reception.clock,
         )
         origins = frozenset(map(normalise_origin, settings.allowed_origins))
+        sign_on = SignOn(
+            self._stores.accounts,
+            logins,
+            keys={domain: load_key(file) for domain, file in settings.sign_on_keys.items()},
+            audience=settings.url or DEFAULT_AUDIENCE,
+            clock=reception.clock,
+            origins=origins | frozenset(map(normalise_origin, settings.frame_ancestors)),
+        )
         store, porter, clock = self._stores.files, Porter(self._stores.files), reception.clock
         files = WebmailFiles(store, porter, logins, limits=self._settings.limits, clock=clock, origins=origins)
         return {
             webmail_socket.PATH: webmail_socket.route(reception, desk, logins, origins),
             **logins.routes(origins),
             **files.routes(),
+            **sign_on.routes(),
             **uploads.routes(store, porter, clock),
             **webmail_pages.routes(settings.frame_ancestors),
         }

@@ -12,7 +12,7 @@ from config.operation import ask
 from config.settings import Settings
 from config.upkeep import ACCOUNTS, ARCHIVE
 from engine import administration as a
-from gateways import tls
+from gateways import sign_on, tls
 from gateways.control import is_served
 from gateways.probe import try_to_listen
 
@@ -20,7 +20,7 @@ from gateways.probe import try_to_listen
 def inspect(settings: Settings) -> list[str]:
     """All problems."""
     name = settings.file.name
-    problems = [*_certificate_problems(settings)]
+    problems = [*_certificate_problems(settings), *_sign_on_problems(settings)]
     folder_problem = _folder_problem(settings.data_dir)
     if folder_problem:
         return [f"{name}: {problem}" for problem in (*problems, folder_problem)]
@@ -44,6 +44,16 @@ def _certificate_problems(settings: Settings) -> list[str]:
         return [f"tls.{key}: {error}"]
     found = tls.problems(certificate, settings.domains, datetime.now(UTC))
     return [f"tls.certificate: {problem}" for problem in found]
+
+
+def _sign_on_problems(settings: Settings) -> list[str]:
+    problems = []
+    for domain, file in settings.web.sign_on_keys.items():
+        try:
+            sign_on.load_key(file)
+        except sign_on.KeyRefused as error:
+            problems.append(f"web.sign_on_keys.{domain}: {error}")
+    return problems
 
 
 def _folder_problem(data_dir: Path) -> str | None:

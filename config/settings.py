@@ -89,6 +89,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         url: under which clients reach it; empty: by the host that they ask for.
         allowed_origins: of pages on other hosts that may open the web socket.
         frame_ancestors: origins of pages that may show the webmail chat in a frame.
+        sign_on_keys: files with the keys that check sign-on tokens, by domain.
     """
 
     listen: Endpoint | None
@@ -96,6 +97,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     allowed_origins: tuple[str, ...]
     frame_ancestors: tuple[str, ...]
+    sign_on_keys: dict[str, Path]
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,7 +288,15 @@ class _Reader:
             url="" if table["url"] == "" else self.origin("web.url", table["url"]),
             allowed_origins=tuple(self.items("web.allowed_origins", table["allowed_origins"], self.origin)),
             frame_ancestors=tuple(self.items("web.frame_ancestors", table["frame_ancestors"], self.origin)),
+            sign_on_keys=self.sign_on_keys(table["sign_on_keys"]),
         )
+
+    def sign_on_keys(self, value: Any) -> dict[str, Path]:
+        if not isinstance(value, dict):
+            self.note("web.sign_on_keys", f"must be a table, is {_kind(value)}")
+            return {}
+        keys = {name: f"web.sign_on_keys.{name}" for name in value}
+        return {self.domain(keys[name], name): self.path(keys[name], file) for name, file in value.items()}
 
     def origin(self, key: str, value: Any) -> str:
         """``https://host`` or ``http://host:port``, without a path."""

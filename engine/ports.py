@@ -331,6 +331,12 @@ class Accounts(Protocol):
     async def remove_login(self, key: bytes) -> None:
         """Forget a login; nothing happens if there is none."""
 
+    async def use_token(self, name: str, until: int, now: int) -> bool:
+        """Use what can be used once, on disk when this returns; False: it was used before.
+
+        It is remembered `until` then; those whose time is over by `now` are forgotten (both in seconds since 1970).
+        """
+
     async def photo(self, address: str) -> Photo | None:
         """The user's picture."""
 

@@ -4,7 +4,8 @@ A login is a random secret that the browser holds in a cookie and of which the s
 cookie is ``HttpOnly``, so no script reads it, and ``SameSite=Strict``, so no other site's page sends it along. Each login has a
 new secret. A login ends with its logout, with a new password, or `LOGIN_SECONDS` after it was made.
 
-Passwords are checked by the one login desk (`gateways.login`): the same pace for XMPP and webmail, and the same answer for a
+A webmail that knows its user already logs him in without a password (`gateways.sign_on`). Otherwise
+passwords are checked by the one login desk (`gateways.login`): the same pace for XMPP and webmail, and the same answer for a
 wrong password and for an account that does not exist.
 
 **Calls that change something** are JSON over POST and come from our own page, or from no page at all: the Origin is that of
@@ -127,14 +128,24 @@ class WebmailLogins:
         if not await self._logins.check(peer, account, credentials.password, fake):
             await _say(visit, HTTPStatus.UNAUTHORIZED, "not-authorized")
             return
-        secret, now = secrets.token_urlsafe(_SECRET_BYTES), int(self._clock())
         try:
-            await self._accounts.add_login(Login(_key(secret), account.bare, now), keep_since=now - LOGIN_SECONDS)
+            cookie = await self.make(visit.request, account.bare)
         except LookupError:  # removed this very moment
             await _say(visit, HTTPStatus.UNAUTHORIZED, "not-authorized")
-            return
-        await self._forget(_cookie(visit.request))
-        await _say(visit, HTTPStatus.OK, "", account.bare, cookie=_set_cookie(visit.request, secret, LOGIN_SECONDS))
+        else:
+            await _say(visit, HTTPStatus.OK, "", account.bare, cookie=cookie)
+
+    async def make(self, request: Request, owner: str) -> str:
+        """A new login of a member who has shown who he is, in place of the one that his browser has; the cookie for it.
+
+        Raises:
+            LookupError: there is no such member.
+            StorageUnavailable: it cannot be kept just now.
+        """
+        secret, now = secrets.token_urlsafe(_SECRET_BYTES), int(self._clock())
+        await self._accounts.add_login(Login(_key(secret), owner, now), keep_since=now - LOGIN_SECONDS)
+        await self._forget(_cookie(request))
+        return _set_cookie(request, secret, LOGIN_SECONDS)
 
     async def _log_out(self, visit: Visit) -> None:
         await self._forget(_cookie(visit.request))

@@ -270,6 +270,10 @@ class SqliteAccounts:
         """See `engine.ports.Accounts.remove_login`."""
         await self._write(lambda connection: connection.execute("DELETE FROM login WHERE key = ?", (key,)))
 
+    async def use_token(self, name: str, until: int, now: int) -> bool:
+        """See `engine.ports.Accounts.use_token`."""
+        return await self._write(lambda connection: belongings.use_token(connection, name, until, now))
+
     async def photo(self, address: str) -> Photo | None:
         """See `engine.ports.Accounts.photo`."""
         rows = await self._fetch("SELECT media_type, data FROM photo WHERE address = ?", address)

@@ -67,6 +67,12 @@ def add_login(connection: sqlite3.Connection, login: Login, keep_since: int) -> 
     )
 
 
+def use_token(connection: sqlite3.Connection, name: str, until: int, now: int) -> bool:
+    """See `engine.ports.Accounts.use_token`."""
+    connection.execute("DELETE FROM used_token WHERE until < ?", (now,))
+    return insert(connection, "used_token (name, until)", [(name, until)], "ON CONFLICT DO NOTHING") == 1
+
+
 def block_lists(connection: sqlite3.Connection, domain: str) -> dict[str, frozenset[str]]:
     """Of each member of a domain who blocks somebody, the addresses."""
     # CROSS JOIN keeps this order: the few who block are looked at, not every member.

@@ -200,6 +200,7 @@ class MemoryAccounts:
         self._departing: set[str] = set()
         self._verifiers: dict[str, Verifiers] = {}
         self._logins: dict[bytes, Login] = {}
+        self._used_tokens: dict[str, int] = {}
         self._personal: dict[str, dict[str, PersonalContact]] = {}
         self._photos: dict[str, Photo] = {}
         self._blocked: dict[str, frozenset[str]] = {}
@@ -375,6 +376,14 @@ class MemoryAccounts:
         """See `engine.ports.Accounts.remove_login`."""
         await self._reach_disk()
         self._logins.pop(key, None)
+
+    async def use_token(self, name: str, until: int, now: int) -> bool:
+        """See `engine.ports.Accounts.use_token`."""
+        await self._reach_disk()
+        self._used_tokens = {used: end for used, end in self._used_tokens.items() if end >= now}
+        is_new = name not in self._used_tokens
+        self._used_tokens.setdefault(name, until)
+        return is_new
 
     async def photo(self, address: str) -> Photo | None:
         """See `engine.ports.Accounts.photo`."""

@@ -32,6 +32,7 @@ HOMES = {
     "msgspec": {"engine", "index", "actors", "gateways", "config"},
     "slixmpp": {"engine/jid.py"},
     "h11": {"gateways"},
+    "jwt": {"gateways"},
     "wsproto": {"gateways"},
     "prometheus_client": {"gateways"},
 }

@@ -31,7 +31,7 @@ def test_a_file_that_says_nothing_has_the_defaults():
     assert settings.xmpp.tls == "required"
     assert settings.tls is None
     assert settings.web == s.WebSettings(
-        listen=s.Endpoint("127.0.0.1", 8080), tls=False, url="", allowed_origins=(), frame_ancestors=()
+        listen=s.Endpoint("127.0.0.1", 8080), tls=False, url="", allowed_origins=(), frame_ancestors=(), sign_on_keys={}
     )
 
 
@@ -106,6 +106,9 @@ def test_the_example_of_the_contract_is_read():
         ("[limits]\nsessions_per_user = 1.5", "limits.sessions_per_user: must be a whole number, is a number"),
         ("[limits]\nlogins_per_minute = -1", "limits.logins_per_minute: must be between 0 (none) and 2^40"),
         ("[limits]\nstanza_bytes = 100", "limits.stanza_bytes: must be 0 (none) or at least 10000 (RFC 6120, 13.12)"),
+        ("[web]\nsign_on_keys = 'key'", "web.sign_on_keys: must be a table, is a string"),
+        ("[web]\nsign_on_keys = {'a.example' = 1}", "web.sign_on_keys.a.example: must be a path, is a whole number"),
+        ("[web]\nsign_on_keys = {'a@b' = 'x'}", "web.sign_on_keys.a@b: 'a@b': not a domain"),
         ("[web]\nlisten = '127.0.0.1:5222'", "web.listen: 127.0.0.1:5222 is taken by xmpp.listen[0] already"),
         ("[web]\nlisten = '0.0.0.0:5223'", "web.listen: 0.0.0.0:5223 is taken by xmpp.direct_tls_listen[0] already"),
     ],

@@ -413,3 +413,11 @@ async def test_nobody_else_is_logged_in(served):
     for owner in (TEAM, YVES):
         with pytest.raises(LookupError):
             await served.add_login(login(1, owner), keep_since=0)
+
+
+async def test_a_token_is_used_once_until_its_time_is_over(accounts):
+    assert await accounts.use_token("x.org one", 100, now=50)
+    assert not await accounts.use_token("x.org one", 100, now=60)
+    assert await accounts.use_token("x.org two", 100, now=60)
+    assert not await accounts.use_token("x.org one", 200, now=100)
+    assert await accounts.use_token("x.org one", 200, now=101)

@@ -4,7 +4,7 @@ import shutil
 import ssl
 import urllib.error
 import urllib.request
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_slixmpp_finds_the_service_and_shares_a_file(server):
 
         def ask():  # slixmpp's own plugin wants an HTTP library that nothing else needs
             iq = alice.client.make_iq_get(ito="localhost")
-            iq.append(ElementTree.Element(f"{{{UPLOAD}}}request", {"filename": "très cool.png", "size": str(len(IMAGE))}))
+            iq.append(ET.Element(f"{{{UPLOAD}}}request", {"filename": "très cool.png", "size": str(len(IMAGE))}))
             return iq.send()
 
         slot = alice.do(ask).xml

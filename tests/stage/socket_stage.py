@@ -4,7 +4,7 @@ import base64
 import json
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from sqlite3 import connect
@@ -252,11 +252,18 @@ VERIFIERS = make_verifiers(PASSWORD)
 
 
 @asynccontextmanager
-async def socket_stage() -> AsyncIterator[SocketStage]:
-    """The assembled server in a temporary folder, with the cast as its members."""
+async def socket_stage(web: str = "", files: Mapping[str, str] | None = None) -> AsyncIterator[SocketStage]:
+    """The assembled server in a temporary folder, with the cast as its members.
+
+    Args:
+        web: more lines of ``[web]``.
+        files: beside the configuration, by name.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rookery.toml"
-        file.write_text(CONFIGURATION)
+        file.write_text(CONFIGURATION.replace("[web]\n", f"[web]\n{web}\n"))
+        for name, text in (files or {}).items():
+            (Path(folder) / name).write_text(text)
         said: list[str] = []
         stop = trio.Event()
         async with trio.open_nursery() as nursery:
