@@ -112,9 +112,8 @@ async def test_what_is_wrong_with_a_token_is_not_told_to_its_bearer(stage, caplo
         answers = {what: await post(stage, text) for what, text in tokens.items()}
     assert {what: status for what, (status, _) in answers.items() if status != 401} == {}
     assert all("set-cookie" not in headers for _, headers in answers.values())
-    for text in tokens.values():
-        assert not text or text not in caplog.text
-        assert not text.rpartition(".")[2] or len(text) < 20 or text.rpartition(".")[2] not in caplog.text
+    parts = {part for text in tokens.values() for part in text.split(".") if len(part) > 20}
+    assert {part for part in parts if part in caplog.text} == set()
     assert "Traceback" not in caplog.text
     assert (await post(stage, token()))[0] == 303
 

@@ -15,7 +15,18 @@ import slixmpp
 from tests.interop.server import Server, password_of
 
 PATIENCE_SECONDS = 15.0
-PLUGINS = ("xep_0030", "xep_0033", "xep_0054", "xep_0055", "xep_0092", "xep_0199", "xep_0203", "xep_0280", "xep_0313", "xep_0066")
+PLUGINS = (
+    "xep_0030",
+    "xep_0033",
+    "xep_0054",
+    "xep_0055",
+    "xep_0092",
+    "xep_0199",
+    "xep_0203",
+    "xep_0280",
+    "xep_0313",
+    "xep_0066",
+)
 
 
 class Heard(NamedTuple):
