@@ -5,7 +5,7 @@ BIN := .venv/bin
 UI := gateways/webmail_ui
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: run test check ui ui-check format kill resume faults devices scale search load load-peers load-gate clean
+.PHONY: run test check ui ui-check format fuzz hostile-memory kill resume faults devices scale search load load-peers load-gate clean
 
 run: .venv/ready ui
 	$(BIN)/rookery demo
@@ -65,6 +65,14 @@ search: .venv/ready
 	$(BIN)/python -m tests.search.oracle
 	$(BIN)/python -m tests.search.speed
 	$(BIN)/python -m tests.search.neighbours
+
+# A million generated stanzas, half an hour; prints the seed.
+fuzz: .venv/ready
+	$(BIN)/python -m tests.hostile.fuzz
+
+# What the process needs while a thousand clients do their worst.
+hostile-memory: .venv/ready
+	$(BIN)/python -m tests.hostile.memory
 
 # What each unit of work costs, on a server that is started for it: docs/load.md.
 load: .venv/ready

@@ -299,7 +299,8 @@ class User(TrioActor):
         self._pass_on(self._domain, m.PresenceChanged(change, merge(self._sessions.values())))
 
     def _send_presence(self, command: m.SendPresence) -> None:
-        if self._contact(command.to.bare) is not None:
+        contact = self._contact(command.to.bare)
+        if contact is not None and not contact.is_alias:  # nobody looks out of an alias
             self._pass_on(command.to.bare, command)
 
     def _see_presence(self, command: m.SendPresence) -> None:

@@ -146,7 +146,7 @@ class WebmailTab:
             return
         try:
             frame = f.decode(data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             self.end(MISUNDERSTOOD)
             return
         if isinstance(frame, f.Hello):

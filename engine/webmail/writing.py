@@ -18,7 +18,7 @@ from engine.webmail.reading import parse_request_id
 from engine.xmpp.parser import Closing, Opening, Parser
 from engine.xmpp.patterns import Recent
 from engine.xmpp.stanzas import OUT_OF_BAND
-from engine.xmpp.xml import CLIENT, Element, start_tag
+from engine.xmpp.xml import CLIENT, STREAMS, Element, start_tag
 
 CHATS_KEPT: Final = 256
 BROADCASTS_KEPT: Final = 8
@@ -28,7 +28,7 @@ ROSTERS_KEPT: Final = 16
 PAYLOAD_BYTES: Final = 1 << 30
 """What is in the archive was bounded when it came."""
 
-_ROOT: Final = start_tag("payload", {}, {"": CLIENT}).encode()
+_ROOT: Final = start_tag("payload", {}, {"": CLIENT, "stream": STREAMS}).encode()
 _CORRECTIONS: Final = {("replace", "urn:xmpp:message-correct:0")}
 _RETRACTIONS: Final = {("retract", "urn:xmpp:message-retract:1"), ("retract", "urn:xmpp:message-retract:0")}
 _REPLIES: Final = {("reply", "urn:xmpp:reply:0")}

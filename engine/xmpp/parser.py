@@ -17,6 +17,7 @@ times. expat also remembers each name of a document for ever, so a long stream m
 Size of a stanza: its bytes up to its end tag. Size of a token: the bytes of one tag.
 """
 
+import re
 from collections import deque
 from itertools import pairwise
 from typing import Any, Final, NoReturn
@@ -37,6 +38,10 @@ _EAGER_BYTES = 1_024
 
 _ELEMENT_BYTES = 256
 """In memory, beside its text and names."""
+
+_NOT_IN_URI: Final = re.compile(r"""[\x00-\x20"<>\\^`{|}]""")
+"""RFC 3986: a namespace is a URI (XML-NAMES, 2.1). Parsers put one of these between a namespace and a name, and fail at one
+that has it: who sends such a namespace on would cut off those who use them."""
 
 _CACHED_NAMES = 2_048
 """Names of expat that are split already, shared by all streams; a full cache starts again from nothing."""
@@ -383,6 +388,7 @@ def _split_name(tag: str) -> tuple[str, str, str]:
     """``namespace name prefix``, as expat writes it, in parts: name, namespace, prefix."""
     parts = tag.split(" ")
     namespace, name, prefix = ("", tag, "") if len(parts) == 1 else (*parts, "")[:3]
+    _check_namespace(namespace)
     if len(_NAMES) >= _CACHED_NAMES:
         _NAMES.clear()
     if len(tag) < _EAGER_BYTES:
@@ -395,7 +401,13 @@ def _attribute_name(key: str) -> str:
     if " " not in key:
         return key
     namespace, name, *_ = key.split(" ")
+    _check_namespace(namespace)
     return f"xml:{name}" if namespace == XML else f"{{{namespace}}}{name}"
+
+
+def _check_namespace(namespace: str) -> None:
+    if _NOT_IN_URI.search(namespace) is not None:
+        raise StreamError(StreamCondition.NOT_WELL_FORMED, "a namespace that is no URI")
 
 
 def split(data: bytes) -> list[bytes]:

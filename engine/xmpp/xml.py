@@ -217,14 +217,16 @@ def escape_attribute(text: str) -> str:
 def serialise(element: Element, default_namespace: str = CLIENT) -> str:
     """Write an element for a place where `default_namespace` is the default one and ``stream:`` is declared.
 
-    An element of the stream namespace gets the prefix ``stream:``, as old clients look for just that; any other element
-    that is not in the default namespace of its place declares its own, first of all attributes.
+    An element of the stream namespace gets the prefix ``stream:``, as old clients look for just that, but not within
+    another one, which may be read where that prefix is not declared (RFC 7395, 3.3.3). An element of XML's own namespace
+    gets the prefix ``xml:``, as nothing may declare that. Any other element that is not in the default namespace of its
+    place declares its own, first of all attributes.
 
     Raises:
         BadXmlError: a name that is no name, or a character that XML 1.0 cannot carry.
     """
     parts: list[str] = []
-    _write(element, default_namespace, parts)
+    _write(element, default_namespace, parts, _PREFIXES)
     return "".join(parts)
 
 
@@ -260,19 +262,24 @@ def standalone(xml: str) -> str:
     if name is None:
         raise BadXmlError("not an element")
     at = name.end()
-    if xml.startswith("<stream:"):
-        return f"{xml[:at]} xmlns:stream='{STREAMS}'{xml[at:]}"
-    return xml if xml.startswith(" xmlns=", at) else f"{xml[:at]} xmlns='{CLIENT}'{xml[at:]}"
+    declared = "" if xml.startswith("<stream:") or xml.startswith(" xmlns=", at) else f" xmlns='{CLIENT}'"
+    if "<stream:" in xml:  # itself, or something within that an archive has from an earlier version
+        declared += f" xmlns:stream='{STREAMS}'"
+    return f"{xml[:at]}{declared}{xml[at:]}"
 
 
-def _write(element: Element, default: str, parts: list[str]) -> None:
+_PREFIXES_WITHIN: Final = {XML: "xml"}
+_PREFIXES: Final = {**_PREFIXES_WITHIN, STREAMS: "stream"}
+
+
+def _write(element: Element, default: str, parts: list[str], prefixes: Mapping[str, str] = _PREFIXES_WITHIN) -> None:
     # The hot path of sending: one f-string for each tag, and two look-ups instead of checks for names seen before.
     namespace = element.namespace
     tag = _TAGS.get(element.name) or _check_tag(element.name)
     opening = tag
     if namespace != default:
-        if namespace == STREAMS:
-            tag = opening = f"stream:{tag}"
+        if namespace in prefixes:
+            tag = opening = f"{prefixes[namespace]}:{tag}"
         else:
             opening = f"{tag} xmlns='{escape_attribute(namespace)}'"
             default = namespace
@@ -308,7 +315,9 @@ def _check_tag(name: str) -> str:
 def _check_attribute(key: str) -> str:
     """What stands before the attribute's value, with the declaration of its namespace when it has one."""
     namespace, brace, name = key[1:].partition("}") if key.startswith("{") else ("", "", key)
-    if not _NAME.fullmatch(name) or name == "xmlns" or (brace and not namespace):
+    if key.startswith("xml:"):
+        namespace, name = XML, key[4:]
+    if not _NAME.fullmatch(name) or (name == "xmlns" and not namespace) or (brace and not namespace):
         raise BadXmlError(f"not the name of an attribute: {key!r}")
     if not namespace:
         rendered = f" {name}='"

@@ -110,3 +110,12 @@ async def test_the_alias_has_a_full_address_that_is_as_good_as_its_own(stage: St
     gone = await alice.hears_unavailable(SALES)
     assert gone.get("from") == f"{SALES}/{RESOURCE}"
     assert await stage.conversations(alice.bare) == [SALES]
+
+
+@play
+async def test_presence_that_is_sent_to_an_alias_harms_nobody(stage: Stage):
+    alice, bob = await stage.enter("alice"), await stage.enter("bob")
+    for _ in range(20):
+        await alice.is_present(to="salesteam@example.com")
+        await alice.says("salesteam@example.com", "anybody there?")
+        await bob.hears_message("anybody there?")

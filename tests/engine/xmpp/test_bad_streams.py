@@ -108,6 +108,8 @@ STREAM_CASES = [
     ("NUL as a reference", bound, b"<message><body>&#0;</body></message>", C.NOT_WELL_FORMED),
     ("control character", bound, b"<message><body>\x08</body></message>", C.NOT_WELL_FORMED),
     ("unbound prefix", bound, b"<message><x:y/></message>", C.NOT_WELL_FORMED),
+    ("namespace that is no URI", bound, b"<message><x xmlns='urn:x}'/></message>", C.NOT_WELL_FORMED),
+    ("attribute's namespace that is no URI", bound, b"<message xmlns:p='a|b' p:y='1'/>", C.NOT_WELL_FORMED),
     ("unbound attribute prefix", bound, b"<message x:y='1'/>", C.NOT_WELL_FORMED),
     ("duplicate attribute", bound, b"<message to='a' to='b'/>", C.NOT_WELL_FORMED),
     ("mismatched end tag", bound, b"<message><body></message>", C.NOT_WELL_FORMED),
