@@ -1,132 +1,48 @@
-"""The cataloguer: has the history search know what the archive knows.
+"""The cataloguer: tells the scribe now and then that the archive has grown.
 
-It is told only that there is something new, never what, and reads from the archive what comes after the index. So nothing
-waits in a queue, a fault loses nothing, and an index that is missing, damaged or deleted is just one that is far behind: chat
-goes on, and searches find what is there already.
-
-**Pace.** What is new is fetched `GATHER_SECONDS` later, together with what else came, and found then. Whoever is far behind
-fetches page after page with a pause between two, so that the chat has the processor whenever it wants it.
+The archiver tells of each commit, and one commit may hold one message. To wake a worker costs more than to tell an actor: so
+the scribe is woken once in `GATHER_SECONDS`, for all that came.
 """
 
-import logging
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
 import msgspec
 
-from actors.directory import Directory
-from actors.mailbox import Policy
-from actors.runtime import Runtime
-from actors.worker import Worker
+from actors.directory import SCRIBE, Directory
+from actors.runtime import Runtime, TrioActor
 from engine import messages as m
-from engine.ports import HistorySearch, Indexed, StorageUnavailable, Texts
-
-log = logging.getLogger(__name__)
 
 GATHER_SECONDS: Final = 0.4
 """From a commit to a search that finds it. Fetching costs the same for one message as for some."""
 
-PAGE: Final = 256
-"""Messages fetched at a time, in 10 to 20 ms."""
 
-PAUSE_SECONDS: Final = 0.01
-"""Between two pages."""
-
-KEEP_SECONDS: Final = 15.0
-"""From the first message that is in the memory of the index only until it is on disk. A crash costs as much reading again."""
-
-RETRY_SECONDS: Final = 1.0
-"""Until archive or index are tried again after a fault."""
+class Tell(msgspec.Struct, frozen=True):
+    """cataloguer -> itself: enough has been waited."""
 
 
-class Fetch(msgspec.Struct, frozen=True):
-    """cataloguer -> itself: fetch the next page."""
+class Cataloguer(TrioActor):
+    """Gathers notices."""
 
-
-class Keep(msgspec.Struct, frozen=True):
-    """cataloguer -> itself: have what was fetched on disk."""
-
-
-class Cataloguer(Worker):
-    """Owns the growing of the history index.
-
-    At the limit of its mailbox the oldest notice goes: the newest says everything.
-
-    Args:
-        search: the index.
-        texts: the archive.
-        newest: archive id, at the start.
-        runtime: for the timers.
-        _directory: it tells nobody anything.
-    """
-
-    mailbox_limit = 64
-    mailbox_policy = Policy.DROP_OLDEST
-
-    def __init__(
-        self, search: HistorySearch, texts: Texts, newest: int, runtime: Runtime, _directory: Directory
-    ) -> None:
+    def __init__(self, newest: int, runtime: Runtime, directory: Directory) -> None:
         super().__init__()
-        self._search = search
-        self._texts = texts
         self._newest = newest
         self._runtime = runtime
-        self._is_fetch_due = False
-        self._is_keep_due = False
+        self._directory = directory
+        self._is_due = False
 
-    def on_start(self) -> None:
-        """Look for what came after the index was last kept."""
-        self._fetch_in(0)
+    def on_receive(self, message: Any) -> None:
+        """Handle one message."""
+        self._handlers[type(message)](self, message)
 
-    async def handle(self, batch: Sequence[Any]) -> None:
-        """Note what is new; fetch at most one page."""
-        for message in batch:
-            if isinstance(message, m.ArchiveGrew):
-                self._newest = max(self._newest, message.newest)
-        wanted = {type(message) for message in batch}
-        self._is_keep_due = self._is_keep_due and Keep not in wanted
-        self._is_fetch_due = self._is_fetch_due and Fetch not in wanted
-        try:
-            if Keep in wanted:
-                await self._search.keep()
-            if Fetch in wanted:
-                await self._fetch()
-            elif self._newest > await self._search.newest():
-                self._fetch_in(GATHER_SECONDS)
-        except StorageUnavailable as error:
-            log.warning("history index: not written, tried again in %s s: %s", RETRY_SECONDS, error)
-            self._fetch_in(RETRY_SECONDS)
+    def _grew(self, event: m.ArchiveGrew) -> None:
+        self._newest = event.newest
+        if not self._is_due:
+            self._is_due = True
+            self._runtime.schedule(GATHER_SECONDS, self.actor_ref, Tell())
 
-    async def _fetch(self) -> None:
-        after = await self._search.newest()
-        if after >= self._newest:
-            return
-        page = await self._texts.since(after, PAGE)
-        if not page:
-            return
-        await self._add(page, after)
-        if not self._is_keep_due:
-            self._is_keep_due = True
-            self._runtime.schedule(KEEP_SECONDS, self.actor_ref, Keep())
-        if self._newest > page[-1].id:
-            self._fetch_in(PAUSE_SECONDS)
+    def _tell(self, _: Tell) -> None:
+        self._is_due = False
+        self._directory.tell(SCRIBE, m.ArchiveGrew(self._newest))
 
-    async def _add(self, page: Sequence[Indexed], after: int) -> None:
-        try:
-            await self._search.add(page, after)
-        except StorageUnavailable:
-            raise
-        except Exception:  # the others of the page must not pay for one message
-            log.exception("history index: a page of %d failed", len(page))
-            if len(page) == 1:
-                page = [Indexed(page[0].id, "", ())]  # never found, and passed over
-                await self._search.add(page, after)
-                return
-            for message in page:
-                await self._add([message], after)
-                after = message.id
-
-    def _fetch_in(self, seconds: float) -> None:
-        if not self._is_fetch_due:
-            self._is_fetch_due = True
-            self._runtime.schedule(seconds, self.actor_ref, Fetch())
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {m.ArchiveGrew: _grew, Tell: _tell}

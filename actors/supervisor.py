@@ -1,8 +1,8 @@
 """The supervisor: starts the system in order, owns everything that has no other owner, and ends what must not go on.
 
-Start order: the workers that keep and find (archiver, historian, librarians, cataloguer, indexer, registrar, departures, file
-clerk), then the domains with their aliases. Gateways come last, from the assembler, when all they could ask for is there.
-Users and sessions are started by need and owned by their domain.
+Start order: the workers that keep and find (archiver, historian, librarians, scribe with its cataloguer, indexer, registrar,
+departures, file clerk), then the domains with their aliases. Gateways come last, from the assembler, when all they could ask
+for is there. Users and sessions are started by need and owned by their domain.
 
 An actor that uses up its restart budget is lost. If it is a worker or a domain the process ends: without an archiver nothing
 may be acknowledged, and an operator's service manager starts the server anew. A message that failed twice is set aside, and
@@ -28,6 +28,7 @@ from actors.directory import (
     INDEXER,
     LIBRARIAN,
     REGISTRAR,
+    SCRIBE,
     SURVEYOR,
     Directory,
 )
@@ -38,6 +39,7 @@ from actors.indexer import Indexer
 from actors.librarian import Librarian
 from actors.registrar import Registrar
 from actors.runtime import ActorRef, ActorStopped, Runtime, TrioActor
+from actors.scribe import Scribe
 from engine import messages as m
 from engine.blocking import BlockLists
 from engine.contacts import ContactList
@@ -110,7 +112,8 @@ class Supervisor(TrioActor):
         self._start(LIBRARIAN, Librarian, ports.histories)
         self._start(SURVEYOR, Librarian, ports.histories)
         self._start(FINDER, Librarian, ports.histories)
-        self._start(CATALOGUER, Cataloguer, ports.history, ports.texts, self._newest)
+        self._start(SCRIBE, Scribe, ports.history, ports.texts, self._newest)
+        self._start(CATALOGUER, Cataloguer, self._newest)
         self._start(INDEXER, Indexer, ports.search)
         self._start(
             REGISTRAR,

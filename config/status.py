@@ -21,6 +21,7 @@ from actors.directory import (
     INDEXER,
     LIBRARIAN,
     REGISTRAR,
+    SCRIBE,
     SURVEYOR,
     Directory,
 )
@@ -35,7 +36,7 @@ Figures = dict[str, str | int | float | bool | None]
 
 WORKERS: Final = {
     name.strip("_"): name
-    for name in (ARCHIVER, HISTORIAN, LIBRARIAN, SURVEYOR, FINDER, CATALOGUER, INDEXER, REGISTRAR, DEPARTURES)
+    for name in (ARCHIVER, HISTORIAN, LIBRARIAN, SURVEYOR, FINDER, CATALOGUER, SCRIBE, INDEXER, REGISTRAR, DEPARTURES)
 }
 
 

@@ -2,16 +2,16 @@
 
 One document for each message with a body. Its fields: ``id`` (a column, for order and dates), ``side`` (a term for each history
 that it is in: the owner; the owner and his peer; the owner, his peer and the peer's resource), and its words in three shapes:
-``word``, whole; ``start``, their beginnings and those of pairs; ``pairs``, in order (`index.history_words`). Nothing is stored:
-the archive has the text.
+``word``, whole, if they are longer than a beginning; ``start``, their beginnings and those of pairs; ``pairs``, in order
+(`index.history_words`). Nothing is stored: the archive has the text.
 
 **The watermark** is the greatest id in the index itself, so it is on disk with the messages or not at all. Where the newest
 message has no body, a document without words and histories stands for it (`_MARK`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 import tantivy
@@ -79,7 +79,7 @@ class HistoryDisk:
     def commit(self) -> Committed:
         """Have everything on disk."""
         if self._newest > self._newest_document:
-            self._folder.writer().add_json(_json({"id": self._newest, _MARK: _ANY_MARK}))
+            self._folder.writer().add_json(_encode({"id": self._newest, _MARK: _ANY_MARK}).decode())
             self._newest_document = self._newest
         self._folder.commit()
         return self.look()
@@ -117,7 +117,7 @@ def _open(path: Path) -> TantivyFolder:
         "rookery_starts": tantivy.TextAnalyzerBuilder(
             tantivy.Tokenizer.ngram(1, START_CHARACTERS, prefix_only=True)
         ).build(),
-        "rookery_pairs": tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build(),
+        "rookery_words": tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build(),
     }
     return TantivyFolder(path, _schema(), analyzers, check=_ends, writer_bytes=WRITER_BYTES)
 
@@ -125,10 +125,11 @@ def _open(path: Path) -> TantivyFolder:
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("id", fast=True)
-    for name in ("side", "word", _MARK):
+    for name in ("side", _MARK):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("word", tokenizer_name="rookery_words", index_option="basic")
     builder.add_text_field("start", tokenizer_name="rookery_starts", index_option="basic")
-    builder.add_text_field("pairs", tokenizer_name="rookery_pairs", index_option="position")
+    builder.add_text_field("pairs", tokenizer_name="rookery_words", index_option="position")
     return builder.build()
 
 
@@ -144,31 +145,40 @@ def _ends(searcher: tantivy.Searcher) -> tuple[int, int]:
     return next(ends), next(ends)
 
 
+class _Document(msgspec.Struct, omit_defaults=True):
+    """A message as Tantivy takes it. Of `word`, only what no beginning in `start` stands for."""
+
+    id: int
+    side: list[str]
+    word: str
+    start: list[str]
+    pairs: str = ""
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
 def _document(message: Indexed) -> tuple[str, str | None]:
     """Its words as a text, and the document; None if it has no body."""
     if not message.body:
         return "", None
     found = words_of(message.body)
-    sides = [term for side in message.sides for term in _side_terms(side)]
-    document: dict[str, Any] = {"id": message.id, "side": sides, "word": found.words}
-    document["start"] = [*found.words, *found.pairs]
-    if found.pairs:
-        document["pairs"] = " ".join(found.pairs)
-    return found.text, _json(document)
+    words, pairs = found.words, found.pairs
+    long = " ".join([word for word in words if len(word) > START_CHARACTERS])
+    document = _Document(message.id, _side_terms(message.sides), long, [*words, *pairs], " ".join(pairs))
+    return found.text, _encode(document).decode()
 
 
-def _side_terms(side: Side) -> Iterator[str]:
-    """The terms under which a message is in one history."""
-    yield side_term(side.owner)
-    yield side_term(side.owner, side.peer)
-    for resource in filter(None, side.resources):
-        yield side_term(side.owner, side.peer, resource)
+def _side_terms(sides: Sequence[Side]) -> list[str]:
+    """The terms under which a message is in its histories."""
+    terms: list[str] = []
+    for side in sides:
+        conversation = f"{side.owner} {side.peer}"
+        terms += (f"1 {side.owner}", f"2 {conversation}")  # what `side_term` makes, sooner
+        terms += [f"3 {conversation} {resource}" for resource in side.resources if resource]
+    return terms
 
 
 def side_term(*parts: str) -> str:
     """The term of an owner's history, of his conversation with a peer, or of what is from or to one resource of the peer."""
     return f"{len(parts)} {' '.join(parts)}"  # there is no space in a bare JID, and the number tells the kinds apart
-
-
-def _json(document: dict[str, Any]) -> str:
-    return msgspec.json.encode(document).decode()

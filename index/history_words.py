@@ -79,12 +79,11 @@ def bounds_of(query: HistoryQuery) -> tuple[int, int]:
 
 def words_of(body: str) -> BodyWords:
     """The words of a body: ``"Hello, 世界 4"`` → " hello 4 世界"; hello, 4; 世界, 界."""
-    found = dict.fromkeys(runs(body))
-    words = list(found)
+    words = list(dict.fromkeys(runs(body)))
     unspaced = [] if body.isascii() else [run for run in words if is_unspaced(run)]
     if unspaced:
         words = [run for run in words if not is_unspaced(run)]
-    if any(len(word) > WORD_CHARACTERS for word in words):
+    if max(map(len, words), default=0) > WORD_CHARACTERS:
         words = list(dict.fromkeys(map(cut, words)))
     pairs = [pair for run in unspaced for pair in words_of_run(run)]
     return BodyWords(" ".join(("", *words, *unspaced)), words, pairs)

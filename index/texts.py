@@ -1,26 +1,29 @@
 """What the archive has for the history search (`engine.ports.Texts`), read in pages from the tables of `index.archive`.
 
-**Limits**: a page ends when `PAGE_BYTES` are full. The first message is always in it, so it grows with the longest message and
-the largest alias, which have limits of their own.
+**Limits**: a page ends when `PAGE_BYTES` or `PAGE_SIDES` are full. The first message is always in it, so it grows with the
+longest message and the largest alias, which have limits of their own. `ADDRESSES_KNOWN` are in memory: the archive never gives
+a number to another address.
 """
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from typing import Final
 
 from engine.messages import Chat
 from engine.ports import Indexed, Side
 from index.asyncio_island import Island
-from index.database import Database
+from index.database import Database, in_chunks, placeholders
 from index.ledger import Entry, Role
 
 PAGE_BYTES: Final = 1_048_576
-"""Of bodies and addresses in one page. A message between two has some 200 bytes."""
+"""Of bodies in one page. A message between two has some 100."""
 
-_SIDE_BYTES: Final = 64  # two addresses, about
+PAGE_SIDES: Final = 16_384
+"""Histories that the messages of one page are in: two addresses for each, 1 MB or so."""
+
+ADDRESSES_KNOWN: Final = 10_000
+"""Looked up once, not for each message: two thirds of what a page costs otherwise. At the limit all are forgotten."""
 
 
 class SqliteTexts:
@@ -34,10 +37,12 @@ class SqliteTexts:
     def __init__(self, island: Island, database: Database) -> None:
         self._island = island
         self._database = database
+        self._jids: dict[int, str] = {}  # by number; touched by one thread at a time
 
     async def since(self, after: int, limit: int) -> Sequence[Indexed]:
         """See `engine.ports.Texts.since`."""
-        return await self._island.run(self._database.survey, partial(_page, after=after, limit=limit))
+        read = partial(_page, after=after, limit=limit, jids=self._jids)
+        return await self._island.run(self._database.survey, read)
 
     async def count(self, up_to: int) -> int:
         """See `engine.ports.Texts.count`."""
@@ -90,36 +95,64 @@ def side_of(owner: str, peer: str, role: int, sender_resource: str, target_resou
     return Side(owner, peer, (target_resource if role == Role.SENT else sender_resource,))
 
 
-_ROWS: Final = """
-    SELECT message.id, body, sender_resource, target_resource, owner.jid, peer.jid, role
-    FROM message
-    LEFT JOIN entry ON entry.id = message.id AND body <> ''
-    LEFT JOIN address AS owner ON owner.id = entry.owner
-    LEFT JOIN address AS peer ON peer.id = entry.peer
-    WHERE message.id > ?
-    ORDER BY message.id
+_MESSAGES: Final = "SELECT id, body, sender_resource, target_resource FROM message WHERE id > ? ORDER BY id LIMIT ?"
+
+_ENTRIES: Final = """
+    SELECT id, owner, peer, role FROM entry INDEXED BY entry_by_message WHERE id > ? AND id <= ? ORDER BY id
 """
-"""All that is left; read no further than the page."""
 
 
-def _page(connection: sqlite3.Connection, after: int, limit: int) -> list[Indexed]:
-    page: list[Indexed] = []
-    size = 0
-    rows = connection.execute(_ROWS, (after,))
-    for message_id, of_one in groupby(rows, itemgetter(0)):
-        sides: list[Side] = []
-        for row in of_one:
-            _, body, sender_resource, target_resource, owner, peer, role = row
-            if owner is not None:
-                sides.append(side_of(owner, peer, role, sender_resource, target_resource))
-        size += len(body) + _SIDE_BYTES * len(sides)
-        if page and size > PAGE_BYTES:
+def _page(connection: sqlite3.Connection, after: int, limit: int, jids: dict[int, str]) -> list[Indexed]:
+    """A page; `jids`: addresses by number that are known already, and from now on those of the page."""
+    messages = _messages(connection, after, limit)
+    if not messages:
+        return []
+    first, last = messages[0][0], messages[-1][0]
+    entries: dict[int, list[tuple[int, int, int]]] = {message[0]: [] for message in messages}
+    rows = connection.execute(_ENTRIES, (after, last))
+    for count, (message_id, *side) in enumerate(rows):
+        if count >= PAGE_SIDES and message_id > first:
+            last = message_id - 1
             break
-        page.append(Indexed(message_id, body, tuple(sorted(sides, key=_owner))))
-        if len(page) == limit:
-            break
+        entries[message_id].append(side)
     rows.close()
+    _learn(
+        connection,
+        jids,
+        {number for of_one in entries.values() for owner, peer, _ in of_one for number in (owner, peer)},
+    )
+    page: list[Indexed] = []
+    for message_id, body, sender_resource, target_resource in messages:
+        if message_id > last:
+            break
+        sides = [
+            side_of(jids[owner], jids[peer], role, sender_resource, target_resource)
+            for owner, peer, role in (entries[message_id] if body else ())
+        ]
+        page.append(Indexed(message_id, body, tuple(sorted(sides, key=_owner))))
     return page
+
+
+def _messages(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, str, str, str]]:
+    messages: list[tuple[int, str, str, str]] = []
+    size = 0
+    rows = connection.execute(_MESSAGES, (after, limit))
+    for row in rows:
+        size += len(row[1])
+        if messages and size > PAGE_BYTES:
+            break
+        messages.append(row)
+    rows.close()
+    return messages
+
+
+def _learn(connection: sqlite3.Connection, jids: dict[int, str], numbers: set[int]) -> None:
+    """The addresses of these numbers."""
+    if len(jids) > ADDRESSES_KNOWN:
+        jids.clear()
+    for chunk in in_chunks(list(numbers.difference(jids))):
+        sql = f"SELECT id, jid FROM address WHERE id IN (VALUES {placeholders(len(chunk), 1)})"  # noqa: S608
+        jids.update(connection.execute(sql, chunk))
 
 
 def _count(connection: sqlite3.Connection, up_to: int) -> int:

@@ -26,7 +26,7 @@ off, never refused. `FORMAT` names the rules: an index that was made by other on
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -55,7 +55,9 @@ _UNSPACED_CLASS: Final = (
 )
 _RUN: Final = re.compile(f"[{_UNSPACED_CLASS}]+|[^ {_UNSPACED_CLASS}]+")
 _UNSPACED: Final = re.compile(f"[{_UNSPACED_CLASS}]")
-_ASCII_RUN: Final = re.compile(r"[a-z0-9]+")
+_ASCII_FOLDED: Final = bytes(
+    ord(c.lower()) if (c := chr(code)).isascii() and c.isalnum() else 32 for code in range(256)
+)
 
 
 def _is_dropped(character: str) -> bool:
@@ -91,19 +93,15 @@ def _fold_part(part: str) -> str:
     return part if unicodedata.category(part).startswith("M") else " "
 
 
-def runs(text: str) -> Iterator[str]:
+def runs(text: str) -> Iterable[str]:
     """The folded words of a text as written, before runs of a script without spaces are cut into pairs.
 
     ``"Ana-María O'Neill"`` → ana, maria, o, neill; ``"山田太郎 (営業)"`` → 山田太郎, 営業; ``"+1 (555)"`` → 1, 555.
     """
     if text.isascii():
-        yield from _ASCII_RUN.findall(text.lower())
-        return
+        return text.encode().translate(_ASCII_FOLDED).decode().split()
     folded = unicodedata.normalize("NFC", "".join(map(_fold_character, text)))
-    for match in _RUN.finditer(folded):
-        run = match.group()
-        if any(map(str.isalnum, run)):  # a mark alone is no word
-            yield run
+    return (run for run in _RUN.findall(folded) if any(map(str.isalnum, run)))  # a mark alone is no word
 
 
 def is_unspaced(run: str) -> bool:

@@ -174,6 +174,6 @@ class MoveCursor(msgspec.Struct, frozen=True):
 
 
 class ArchiveGrew(msgspec.Struct, frozen=True):
-    """archiver -> cataloguer: there is something new. `newest`: the greatest id on disk."""
+    """archiver -> cataloguer -> scribe: there is something new. `newest`: the greatest id on disk."""
 
     newest: int

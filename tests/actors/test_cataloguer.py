@@ -4,8 +4,9 @@ import pytest
 import trio
 
 from actors.archiver import Archiver
-from actors.cataloguer import KEEP_SECONDS, PAGE, Cataloguer
-from actors.directory import ARCHIVER, CATALOGUER, Directory
+from actors.cataloguer import Cataloguer
+from actors.directory import ARCHIVER, CATALOGUER, SCRIBE, Directory
+from actors.scribe import KEEP_SECONDS, PAGE, Scribe
 from engine import messages as m
 from engine.messages import HistoryQuery
 from engine.ports import StorageUnavailable
@@ -59,7 +60,8 @@ def start(runtime, archive, index):
     async def start():
         newest = await archive.newest()
         directory.bind(ARCHIVER, runtime.start(Archiver, archive, newest, runtime, directory))
-        directory.bind(CATALOGUER, runtime.start(Cataloguer, index, archive.texts, newest, runtime, directory))
+        directory.bind(SCRIBE, runtime.start(Scribe, index, archive.texts, newest, runtime, directory))
+        directory.bind(CATALOGUER, runtime.start(Cataloguer, newest, runtime, directory))
 
         def say(*bodies):
             for body in bodies:
