@@ -5,8 +5,8 @@ archives. Only then are the chats told to their recipients and their senders. If
 and their senders are told to try again later; the next batch tries the disk anew, so writing resumes by itself.
 
 **Notes** go into the same transactions. With a chat goes the number that it has in its sender's session, so that a session that
-is resumed after a kill says exactly what is on disk. What a resumable session is about to be told is kept before it is told
-(`KeepSession`). Cursors of clients ride along with the next commit, or are written `CURSOR_SECONDS` later when there is none.
+is resumed after a kill says exactly what is on disk. Cursors of clients ride along with the next commit, or are written
+`CURSOR_SECONDS` later when there is none.
 
 What is relayed keeps its place behind the chats that came before it. Reads are the historian's, so that a long one delays no
 commit; a question goes through here, behind what was sent before it.
@@ -27,7 +27,7 @@ from actors.worker import Worker
 from engine import messages as m
 from engine.errors import Condition, Refusal
 from engine.limits import RESUME_SECONDS
-from engine.ports import Archive, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
+from engine.ports import Archive, Cursor, Draft, Notes, SessionJournal, StorageUnavailable, Stored
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +58,12 @@ class Archiver(Worker):
 
     batch_limit = 512
 
-    def __init__(self, archive: Archive, newest: int, runtime: Runtime, directory: Directory) -> None:
+    def __init__(
+        self, archive: Archive, journal: SessionJournal, newest: int, runtime: Runtime, directory: Directory
+    ) -> None:
         super().__init__()
         self._archive = archive
+        self._journal = journal
         self._newest = newest
         self._runtime = runtime
         self._directory = directory
@@ -68,7 +71,6 @@ class Archiver(Worker):
         self._forgotten: dict[str, None] = {}
         self._is_flush_due = False
         self._outcomes: deque[Stored | Refusal] = deque()
-        self._are_notes_written = True
         self._marked: deque[Condition | None] = deque()
         self._is_busy = False
         self.commits = 0
@@ -93,7 +95,7 @@ class Archiver(Worker):
             if take is not None:
                 take(self, gathered, message)
         if gathered.is_to_be_written:
-            self._outcomes.extend(await self._commit(gathered.drafts, gathered.sessions, gathered.done))
+            self._outcomes.extend(await self._commit(gathered.drafts, gathered.done))
         marks = [(message.request.session.bare, message.id) for message in batch if type(message) is m.MarkRead]
         if marks:
             self._marked.extend(await self._mark_read(marks))
@@ -108,6 +110,7 @@ class Archiver(Worker):
             self._runtime.schedule(CURSOR_SECONDS, self.actor_ref, FlushNotes())
 
     async def _forget_stale(self) -> None:
+        self._journal.forget_stale()
         try:
             await self._archive.forget_stale_sessions()
         except StorageUnavailable as error:
@@ -121,9 +124,6 @@ class Archiver(Worker):
         gathered.drafts.append(Draft(sent.chat, message.recipients, message.absent))
         if sent.token:
             gathered.done[sent.token] = sent.number
-
-    def _take_session(self, gathered: "_Gathered", message: m.KeepSession) -> None:
-        gathered.sessions[message.token] = KeptSession(message.session, message.done, message.state)
 
     def _take_forgotten(self, _: "_Gathered", message: m.ForgetSession) -> None:
         self._forgotten[message.token] = None
@@ -141,14 +141,11 @@ class Archiver(Worker):
             delivered = max(message.delivered, known.delivered)
             self._cursors[key] = Cursor(known.since, delivered, known.fetches or message.fetches)
 
-    async def _commit(
-        self, drafts: Sequence[Draft], sessions: dict[str, KeptSession], done: dict[str, int]
-    ) -> Sequence[Stored | Refusal]:
+    async def _commit(self, drafts: Sequence[Draft], done: dict[str, int]) -> Sequence[Stored | Refusal]:
         cursors, self._cursors = self._cursors, {}
         forgotten, self._forgotten = self._forgotten, {}
-        self._are_notes_written = False
         try:
-            stored = await self._archive.commit(drafts, Notes(cursors, sessions, done, forgotten))
+            stored = await self._archive.commit(drafts, Notes(cursors, done, forgotten))
         except StorageUnavailable as error:
             log.warning("archive: not written, %d messages refused: %s", len(drafts), error)
             self._cursors, self._forgotten = cursors, forgotten
@@ -161,10 +158,9 @@ class Archiver(Worker):
                 return [Refusal(Condition.INTERNAL_SERVER_ERROR, "the message could not be stored")] * len(drafts)
             alone: list[Stored | Refusal] = []
             for draft in drafts:
-                alone += await self._commit([draft], {}, {})
-            await self._commit((), sessions, done)
+                alone += await self._commit([draft], {})
+            await self._commit((), done)
             return alone
-        self._are_notes_written = True
         self.commits += 1
         self._newest = max(self._newest, *(entry.id for entry in stored)) if stored else self._newest
         return stored
@@ -198,9 +194,6 @@ class Archiver(Worker):
         self._directory.tell(command.address, command.message)
         self._directory.tell(command.sender, m.Relayed())
 
-    def _session_kept(self, command: m.KeepSession) -> None:
-        self._directory.tell(command.session.full, m.SessionKept(command.done, self._are_notes_written))
-
     def _fetch_missed(self, command: m.FetchMissed) -> None:
         self._directory.tell(HISTORIAN, msgspec.structs.replace(command, up_to=self._newest))
 
@@ -230,7 +223,6 @@ class Archiver(Worker):
 
     _takers: ClassVar[dict[type, Callable[[Any, "_Gathered", Any], None]]] = {
         m.ArchiveChat: _take_chat,
-        m.KeepSession: _take_session,
         m.ForgetSession: _take_forgotten,
         m.MoveCursor: _take_cursor,
         m.FetchMissed: _take_question,
@@ -241,7 +233,6 @@ class Archiver(Worker):
     _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         m.ArchiveChat: _release,
         m.Relay: _relay,
-        m.KeepSession: _session_kept,
         m.ForgetSession: _note,
         m.FetchMissed: _fetch_missed,
         m.FetchSession: _pass_on,
@@ -260,11 +251,10 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.drafts: list[Draft] = []
-        self.sessions: dict[str, KeptSession] = {}
         self.done: dict[str, int] = {}
         self.is_urgent = False
 
     @property
     def is_to_be_written(self) -> bool:
         """There is something, and it cannot wait for the next chat."""
-        return bool(self.drafts or self.sessions or self.is_urgent)
+        return bool(self.drafts or self.is_urgent)

@@ -12,7 +12,7 @@ from actors.runtime import Runtime
 from actors.worker import Worker
 from engine import messages as m
 from engine.limits import WAITING_PAGE, WAITING_PAGE_BYTES
-from engine.ports import Archive, StorageUnavailable
+from engine.ports import Archive, SessionJournal, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,10 @@ class Historian(Worker):
 
     batch_limit = 16
 
-    def __init__(self, archive: Archive, runtime: Runtime, directory: Directory) -> None:
+    def __init__(self, archive: Archive, journal: SessionJournal, runtime: Runtime, directory: Directory) -> None:
         super().__init__()
         self._archive = archive
+        self._journal = journal
         self._runtime = runtime
         self._directory = directory
 
@@ -56,11 +57,12 @@ class Historian(Worker):
         self._directory.tell(session.full, m.MissedFetched(question.number, chats, after, up_to, is_last, fetches))
 
     async def _fetch_session(self, question: m.FetchSession) -> None:
-        kept = await self._archive.kept_session(question.token)
+        kept = self._journal.recall(question.token)
+        done = await self._archive.stanzas_done(question.token)
         if kept is None or kept.session.bare != question.account:  # somebody else's looks like none
             fetched = m.SessionFetched(None, 0, m.SessionState())
         else:
-            fetched = m.SessionFetched(kept.session, kept.done, kept.state)
+            fetched = m.SessionFetched(kept.session, max(kept.done, done), kept.state)
         self._directory.tell(question.reply_to, fetched)
 
     _handlers: ClassVar[dict[type, Callable[[Any, Any], Awaitable[None]]]] = {

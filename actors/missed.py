@@ -154,9 +154,9 @@ class Missed:
         self._give_all(self.catch_up.finish(missed, page.up_to, is_last=page.is_last))
 
     def _give_all(self, events: list[Given]) -> None:
-        with self._outlet.together():
-            for event in events:
-                self._office.give(event, event.chat.id)
+        for event in events:
+            self._office.give(event, event.chat.id)
+        self._office.keep()
         self.note()
         if self.catch_up.is_fetching:
             self._outlet.tell_when_written(m.PageWritten(self._question))

@@ -3,9 +3,8 @@
 An event goes to the wire at once, unless
 
 - the session counts (XEP-0198): the event gets its number in the outbox, where it stays until the client acknowledges it;
-- the session can be resumed after a kill: then a chat, and everything behind it, is held until it is on disk that this chat has
-  this number, some tenths of a millisecond later. So whatever the client has got, the server can tell from its count alone.
-  When a client comes back, numbers begin anew behind the one it names: everything is held until that is on disk;
+- the session can be resumed after a kill: then it is noted first which number a chat has, so that whatever the client has got,
+  the server can tell from its count alone (`actors.notebook`);
 - nobody looks at the client (XEP-0352), or it is gone and may come back: presence waits, the newest of each session; typing is
   dropped; of what is archived nothing waits here, it is fetched when the client is back.
 
@@ -14,15 +13,14 @@ An event goes to the wire at once, unless
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
+from actors.notebook import Notebook
 from actors.seat import describe
 from engine import messages as m
 from engine.jid import Jid
 from engine.outbox import Outbox
-from engine.ports import Burst, Wire
+from engine.ports import Wire
 from engine.presence import PresenceChange
 
 log = logging.getLogger(__name__)
@@ -42,27 +40,22 @@ class Outlet:
 
     Args:
         wire: the client's end.
-        keep: called when something is held until the session's state is on disk.
 
     Attributes:
         wire: None: the client is gone.
         outbox: None: the session does not count.
-        is_resumable: chats wait until it is on disk which number they have.
+        notebook: of a session that can be resumed after a kill.
         is_active: somebody looks at the client.
     """
 
-    def __init__(self, wire: Wire, keep: Callable[[], None]) -> None:
+    def __init__(self, wire: Wire) -> None:
         self.wire: Wire | None = wire
         self.outbox: Outbox | None = None
-        self.is_resumable = False
+        self.notebook: Notebook | None = None
         self.is_active = True
-        self._keep = keep
-        self._held: deque[tuple[int, Burst]] = deque()
         self._waiting: deque[Any] = deque()
         self._presences: dict[Jid, PresenceChange] = {}
         self._has_lost = False
-        self._is_together = self._is_keep_due = False
-        self._renumbered_up_to: int | None = None  # until it is on disk, what is given waits
 
     @property
     def is_attached(self) -> bool:
@@ -94,17 +87,6 @@ class Outlet:
             return False
         return True
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is given within is kept as one: what a session notes of a page is true when all of it has its numbers."""
-        self._is_together, self._is_keep_due = True, False
-        try:
-            yield
-        finally:
-            self._is_together = False
-        if self._is_keep_due:
-            self._keep()
-
     def tell(self, event: Any) -> None:
         """Tell the client something that has no number; if it is gone, it is not told."""
         if self.wire is not None:
@@ -112,13 +94,13 @@ class Outlet:
 
     def begin_behind(self, archive_id: int) -> None:
         """Nothing up to here is for this client to get."""
-        if self.outbox is not None and not self.outbox.chats():
+        if self.outbox is not None and not self.outbox.has_chats:
             self.outbox.acked_id = max(self.outbox.acked_id, archive_id)
 
     def got(self, given: int) -> int | None:
         """Up to which archive id the client has got what it was given up to `given`; None: `Written` will say it."""
         if self.outbox is not None:
-            return self.outbox.acked_id if self.outbox.chats() else given
+            return self.outbox.acked_id if self.outbox.has_chats else given
         if self.wire is not None:
             self.wire.tell_when_written(m.Written(given))
         return None
@@ -128,19 +110,9 @@ class Outlet:
         if self.wire is not None:
             self.wire.tell_when_written(message)
 
-    def release(self, number: int, *, is_all: bool) -> None:
-        """It is on disk what has the numbers up to this one; `is_all`: nothing that follows need wait."""
-        if self._renumbered_up_to is not None and number >= self._renumbered_up_to:
-            self._renumbered_up_to = None
-        while self._held and (is_all or self._held[0][0] <= number):
-            _, burst = self._held.popleft()
-            if self.wire is not None:
-                self.wire.write(burst)
-
     def detach(self) -> None:
         """The client is gone and may come back."""
         self.wire = None
-        self._held.clear()
 
     def attach(self, wire: Wire) -> None:
         """It is back; `resend` follows."""
@@ -156,17 +128,16 @@ class Outlet:
         if self.outbox is None:
             raise RuntimeError("the session does not count")
         again = self.outbox.resume(handled)
-        self._renumbered_up_to = self.outbox.sent if self.is_resumable else None
-        with self.together():
-            self._is_keep_due = self.is_resumable
-            for event in again:
-                self.give(event, _archive_id(event))
-            waiting, self._waiting = self._waiting, deque()
-            for event in waiting:
-                self.give(event)
-            self.look()
-            if self._renumbered_up_to is not None:
-                self._renumbered_up_to = self.outbox.sent
+        if self.notebook is not None:
+            self.notebook.note_new_numbers(self.outbox.acked, self.outbox.acked_id)
+        for event in again:
+            self.give(event, _archive_id(event))
+        waiting, self._waiting = self._waiting, deque()
+        for event in waiting:
+            self.give(event)
+        self.look()
+        if self.notebook is not None:
+            self.notebook.keep()
 
     def look(self) -> None:
         """Somebody looks at the client again: it is told the presences that it was spared."""
@@ -180,15 +151,9 @@ class Outlet:
         if burst is None:
             return
         number = outbox.add(event, burst.count, archive_id, len(burst.data) if type(event) in _OTHERS else 0)
-        is_to_be_kept = bool(archive_id) and self.is_resumable
-        if is_to_be_kept or self._held or self._renumbered_up_to is not None:
-            self._held.append((number, burst))
-            if is_to_be_kept and self._is_together:
-                self._is_keep_due = True
-            elif is_to_be_kept:
-                self._keep()
-        else:
-            wire.write(burst)
+        if archive_id and self.notebook is not None:
+            self.notebook.note_chat(number, archive_id)
+        wire.write(burst)
 
     def _wait(self, event: Any) -> None:
         if type(event) is m.PresenceSeen:

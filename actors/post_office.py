@@ -22,5 +22,8 @@ class PostOffice(Protocol):
     def tell_archiver(self, message: Any) -> bool:
         """Tell the archiver; False: it has no room just now."""
 
+    def keep(self) -> None:
+        """Note what the session is now, if it can be resumed after a kill."""
+
     def schedule(self, seconds: float, message: Any) -> Timer:
         """Tell the session itself, later."""

@@ -2,7 +2,7 @@
 
 How far both sides are is the business of `actors.tally`. Without counting, a session ends with its wire. With it, a session
 outlives its wire: for `QUIET_SECONDS` nobody notices; then the others see it leave; after `RESUME_SECONDS` it ends. A client
-that comes back later than the server was started finds its session in the archive (`engine.messages.SessionState`).
+that comes back later than the server was started finds its session in the journal (`engine.resumption`).
 
 A session is bound in the directory under its full JID, and under its token if it can be resumed. A newer session of the same
 resource takes the address over; the older one is closed with ``conflict`` (RFC 6120, 7.7.2.2). Of two clients that resume one
@@ -15,17 +15,18 @@ from typing import Any, ClassVar
 import msgspec
 
 from actors.directory import Directory
+from actors.notebook import Notebook
 from actors.runtime import Runtime, Timer
 from actors.session_base import SessionBase
-from actors.tally import AskForAck, Keep, Tally
+from actors.tally import AskForAck, Tally
 from engine import messages as m
 from engine.errors import Condition, StreamCondition
-from engine.intake import Intake
 from engine.jid import Jid
 from engine.limits import QUIET_SECONDS, RESUME_SECONDS
-from engine.outbox import WRAP, AckedTooMuch, Outbox, got_by
-from engine.ports import Wire
+from engine.outbox import WRAP, AckedTooMuch, Outbox
+from engine.ports import SessionJournal, Wire
 from engine.presence import takes_chats
+from engine.resumption import KeptSession, got_by
 
 
 class GoQuiet(msgspec.Struct, frozen=True):
@@ -53,13 +54,14 @@ class Session(SessionBase):
     """The actor of one full JID.
 
     Args:
-        jid: full JID; of a session that is to be found in the archive the bare one, until it is found.
+        jid: full JID; of a session that is to be found in the journal the bare one, until it is found.
         wire: the client's end.
         runtime: for timers.
         directory: where the others are found.
+        journal: where sessions are kept that can be resumed.
         new_token: makes an unguessable text.
         is_generated: the server chose the resource.
-        resumes: token, and number of stanzas that the client has got, of a session that is to be found in the archive.
+        resumes: token, and number of stanzas that the client has got, of a session that is to be found in the journal.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class Session(SessionBase):
         runtime: Runtime,
         directory: Directory,
         *,
+        journal: SessionJournal,
         new_token: Callable[[], str],
         is_generated: bool = False,
         resumes: tuple[str, int] | None = None,
     ) -> None:
         super().__init__(jid, wire, runtime, directory, is_generated=is_generated)
+        self._journal = journal
         self._new_token = new_token
         self._tally: Tally | None = None
         self._token = ""
@@ -123,7 +127,7 @@ class Session(SessionBase):
 
     def _reopen(self, event: m.ReopenSessions) -> None:
         wire = self._outlet.wire
-        if wire is not None and self._tally is not None and self._tally.intake.has_pending:
+        if wire is not None and self._tally is not None and not self._tally.intake.is_settled:
             # What became of these chats only the old user knew. The client comes back and sends again what is not on disk.
             wire.close(StreamCondition.RESET, "")
             self._lose_wire()
@@ -154,6 +158,7 @@ class Session(SessionBase):
         if self._token:
             self._directory.unbind(token_address(self._token), self.actor_ref)
             if self._resumes is None:
+                self._journal.forget(self._token)
                 self.tell_archiver(m.ForgetSession(self._token))
         super()._leave()
 
@@ -167,18 +172,22 @@ class Session(SessionBase):
             self._token = self._new_token()
             self._directory.bind(token_address(self._token), self.actor_ref)
         self._outlet.tell(m.AcksEnabled(self._token, RESUME_SECONDS if self._token else 0))
-        self._count(Outbox(0, self._missed.catch_up.given), None)
+        self._count(Outbox(0, self._missed.catch_up.given), 0)
 
-    def _count(self, outbox: Outbox, intake: Intake | None) -> None:
-        self._outlet.outbox, self._outlet.is_resumable = outbox, bool(self._token)
-        self._tally = Tally(self, self._outlet, self._token, self._state, intake)
-        self._tally.keep()
+    def _count(self, outbox: Outbox, done: int) -> None:
+        self._outlet.outbox = outbox
+        if self._token:
+            self._outlet.notebook = Notebook(
+                self._journal, self._token, self._kept, lambda: self._missed.catch_up.given
+            )
+        self._tally = Tally(self, self._outlet, self._outlet.notebook, done)
+        self.keep()
 
-    def _state(self) -> m.SessionState:
-        outbox, missed = self._outlet.outbox, self._missed
-        if outbox is None:
+    def _kept(self) -> KeptSession:
+        outbox, tally, missed = self._outlet.outbox, self._tally, self._missed
+        if outbox is None or tally is None:
             raise RuntimeError("the session does not count")
-        return m.SessionState(
+        state = m.SessionState(
             acked=outbox.acked,
             acked_id=outbox.acked_id,
             chats=outbox.chats(),
@@ -189,14 +198,12 @@ class Session(SessionBase):
             has_copies=missed.has_copies,
             knows_blocked=self._knows_blocked,
         )
+        return KeptSession(self.jid, tally.intake.done, state)
 
-    def _keep(self) -> None:
-        if self._tally is not None:
-            self._tally.keep()
-
-    def _keep_at_once(self) -> None:
-        if self._tally is not None:
-            self._tally.keep(is_at_once=True)
+    def keep(self) -> None:
+        """See `actors.post_office.PostOffice.keep`."""
+        if self._outlet.notebook is not None:
+            self._outlet.notebook.keep()
 
     def _look_after_ack(self) -> None:
         if self._tally is not None:
@@ -246,21 +253,18 @@ class Session(SessionBase):
         elif self._coming_back is not None:
             self._coming_back.wire.close(StreamCondition.CONFLICT, text)
         self._coming_back = command
-        if self._tally is not None:
-            self._tally.want_settled()
         self._come_back()
 
     def _come_back(self) -> None:
         """Go on with the client that is back, as soon as everything is done that it sent before."""
         back, tally, outbox = self._coming_back, self._tally, self._outlet.outbox
-        if back is None or tally is None or outbox is None or not tally.is_settled:
+        if back is None or tally is None or outbox is None or not tally.intake.is_settled:
             return
         self._coming_back = None
         for timer in self._ends:
             timer.cancel()
-        tally.close()  # what is being written just now has the numbers of before
         self._outlet.attach(back.wire)
-        self._outlet.tell(m.SessionResumed(self.jid, self._token, tally.intake.handled % WRAP))
+        self._outlet.tell(m.SessionResumed(self.jid, self._token, tally.promise()))
         try:
             self._outlet.resend(back.handled)
         except AckedTooMuch:
@@ -288,16 +292,14 @@ class Session(SessionBase):
         self._presence, self._roster_version = state.presence, state.roster_version
         self._missed.has_copies, self._knows_blocked = state.has_copies, state.knows_blocked
         self._missed.restore(archive_id, state.family)
-        self._count(Outbox(number, archive_id), Intake(is_resumable=True, kept=event.done))
+        self._count(Outbox(number, archive_id), event.done)
         self._open()
 
     _tally_handlers: ClassVar[dict[type, Callable[[Tally, Any], None]]] = {
         m.StanzasReceived: lambda tally, event: tally.intake.count(event.count),
         m.RequestAck: lambda tally, _: tally.requested(),
         m.ChatSettled: Tally.settled,
-        m.SessionKept: Tally.kept,
         AskForAck: lambda tally, _: tally.ask(),
-        Keep: lambda tally, _: tally.keep(),
     }
 
     _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {

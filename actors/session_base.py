@@ -48,7 +48,7 @@ class SessionBase(TrioActor):
         self.jid = jid
         self._runtime = runtime
         self._directory = directory
-        self._outlet = Outlet(wire, self._keep)
+        self._outlet = Outlet(wire)
         self._missed = Missed(self, self._outlet, is_generated=is_generated)
         self._user: ActorRef[Any] | None = None
         self._presence: Presence | None = None
@@ -138,11 +138,8 @@ class SessionBase(TrioActor):
         """Tell the session itself, later."""
         return self._runtime.schedule(seconds, self.actor_ref, message)
 
-    def _keep(self) -> None:
-        """Something is held until the state of the session is on disk."""
-
-    def _keep_at_once(self) -> None:
-        """The client said something of itself."""
+    def keep(self) -> None:
+        """Note what the session is now, if it can be resumed after a kill."""
 
     def _look_after_ack(self) -> None:
         """Something was given."""
@@ -152,7 +149,7 @@ class SessionBase(TrioActor):
     def _set_presence(self, command: m.SetPresence) -> None:
         could_take = takes_chats(self._presence)
         self._presence = command.presence
-        self._keep_at_once()
+        self.keep()
         self.tell_user(command)
         if command.presence is None:
             self._take_back_directed(command.text)
@@ -186,7 +183,7 @@ class SessionBase(TrioActor):
 
     def _enable_copies(self, command: m.EnableCopies) -> None:
         self._missed.has_copies = command.is_on
-        self._keep_at_once()
+        self.keep()
         self.tell_user(command)
 
     def _fetch_history(self, command: m.FetchHistory) -> None:
@@ -201,7 +198,7 @@ class SessionBase(TrioActor):
 
     def _fetch_blocked(self, command: m.FetchBlocked) -> None:
         self._knows_blocked = True
-        self._keep_at_once()
+        self.keep()
         self.tell_user(command)
 
     # -- what the client is told ---------------------------------------------------------------------------------------
@@ -217,7 +214,7 @@ class SessionBase(TrioActor):
 
     def _give_roster(self, event: m.RosterFetched | m.RosterChanged) -> None:
         self._roster_version = event.version
-        self._keep_at_once()
+        self.keep()
         self.give(event)
 
     def _give_iq(self, event: m.DeliverIq) -> None:

@@ -8,7 +8,7 @@ from actors.runtime import ActorRef, Runtime
 from actors.session import Attach, Session, token_address
 from actors.web_session import WebSession
 from engine.jid import Jid
-from engine.ports import Wire
+from engine.ports import SessionJournal, Wire
 
 
 class Sessions:
@@ -17,12 +17,16 @@ class Sessions:
     Args:
         runtime: runs them.
         directory: where they are found.
+        journal: where sessions are kept that can be resumed.
         new_token: makes an unguessable text.
     """
 
-    def __init__(self, runtime: Runtime, directory: Directory, new_token: Callable[[], str]) -> None:
+    def __init__(
+        self, runtime: Runtime, directory: Directory, journal: SessionJournal, new_token: Callable[[], str]
+    ) -> None:
         self._runtime = runtime
         self._directory = directory
+        self._journal = journal
         self._new_token = new_token
 
     def start(self, jid: Jid, wire: Wire, *, is_generated: bool = False) -> ActorRef[Any]:
@@ -34,6 +38,10 @@ class Sessions:
         owner = self._directory.find(jid.domain)
         return self._runtime.start(WebSession, jid, wire, self._runtime, self._directory, since, owner=owner)
 
+    def keep(self) -> None:
+        """Keep what the sessions have noted: to be called before anything is written to a client."""
+        self._journal.flush()
+
     def resume(self, account: Jid, token: str, handled: int, wire: Wire) -> ActorRef[Any]:
         """The session of this token, if it is the account's; whether it is, it says by the wire."""
         session = self._directory.find(token_address(token))
@@ -44,7 +52,5 @@ class Sessions:
 
     def _start(self, jid: Jid, wire: Wire, **options: Any) -> ActorRef[Any]:
         owner = self._directory.find(jid.domain)
-        new_token = self._new_token
-        return self._runtime.start(
-            Session, jid, wire, self._runtime, self._directory, new_token=new_token, owner=owner, **options
-        )
+        kept = {"journal": self._journal, "new_token": self._new_token}
+        return self._runtime.start(Session, jid, wire, self._runtime, self._directory, owner=owner, **kept, **options)

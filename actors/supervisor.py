@@ -47,7 +47,7 @@ from engine.errors import Condition, StreamCondition
 from engine.files import FileStore
 from engine.jid import Jid
 from engine.limits import Limits
-from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, Texts
+from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, SessionJournal, Texts
 from engine.retention import Retention
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Ports(msgspec.Struct, frozen=True):
     retention: Retention
     histories: Histories
     files: FileStore
+    journal: SessionJournal
     clock: Callable[[], float]
 
 
@@ -107,8 +108,8 @@ class Supervisor(TrioActor):
     def on_start(self) -> None:
         """Start everything, in order."""
         ports = self._ports
-        self._start(ARCHIVER, Archiver, ports.archive, self._newest)
-        self._start(HISTORIAN, Historian, ports.archive)
+        self._start(ARCHIVER, Archiver, ports.archive, ports.journal, self._newest)
+        self._start(HISTORIAN, Historian, ports.archive, ports.journal)
         self._start(LIBRARIAN, Librarian, ports.histories)
         self._start(SURVEYOR, Librarian, ports.histories)
         self._start(FINDER, Librarian, ports.histories)

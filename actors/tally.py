@@ -5,18 +5,14 @@ it had sent by then is done.
 
 **Out.** The client is asked for an acknowledgement when some events are under way, or a moment after the last one.
 
-**Kept.** What a client needs to go on after a kill of the server is written by the archiver. What is given goes out when the
-write that has it is on disk; one such write is under way at a time, what comes meanwhile is in the next one. What the client
-says of itself is written at once: it is on its way to disk before any chat that the client sends after it, so what is
-acknowledged is never more than what is kept.
+**Kept.** What a client needs to go on after a kill of the server is noted (`actors.notebook`) before it is told.
 """
 
-from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from actors.notebook import Notebook
 from actors.outlet import Outlet
 from actors.post_office import PostOffice
 from actors.runtime import Timer
@@ -28,16 +24,9 @@ ACK_SECONDS: Final = 0.2
 """After an event, if no more came, the client is asked how far it is: so whoever closes his client after he has read something
 has acknowledged it, and a busy client is not asked for each message."""
 
-RETRY_SECONDS: Final = 1.0
-"""Until a state that the archiver had no room for is told again."""
-
 
 class AskForAck(msgspec.Struct, frozen=True):
     """session -> itself: how far is the client?"""
-
-
-class Keep(msgspec.Struct, frozen=True):
-    """session -> itself: try again to keep the state."""
 
 
 class Tally:
@@ -46,37 +35,21 @@ class Tally:
     Args:
         office: of the session.
         outlet: whose outbox this is.
-        token: of a session that can be resumed; empty: it cannot.
-        state: what is to be kept, as of now.
-        intake: of a session that is resumed.
+        notebook: of a session that can be resumed.
+        done: stanzas of the client that were done when it began.
     """
 
-    def __init__(
-        self,
-        office: PostOffice,
-        outlet: Outlet,
-        token: str,
-        state: Callable[[], m.SessionState],
-        intake: Intake | None = None,
-    ) -> None:
-        self.intake = intake or Intake(is_resumable=bool(token))
+    def __init__(self, office: PostOffice, outlet: Outlet, notebook: Notebook | None, done: int) -> None:
+        self.intake = Intake(done)
         self._office = office
         self._outlet = outlet
-        self._token = token
-        self._state = state
+        self._notebook = notebook
         self._timer: Timer | None = None
         self._is_asked = False
-        self._is_wanted_whole = False
-        self._keeping: deque[int] = deque()  # number of the last stanza in each state that is being written
-        self._is_keep_due = False
-        self._stale = 0  # writes under way that were told before the client was gone
 
     def close(self) -> None:
-        """The client is gone: it is not asked for anything, and what is being written has numbers of before."""
+        """The client is gone: it is not asked for anything."""
         self._is_asked = False
-        self._stale += len(self._keeping)
-        self._keeping.clear()
-        self._is_keep_due = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -85,39 +58,25 @@ class Tally:
 
     def requested(self) -> None:
         """The client asks how far we are."""
-        intake = self.intake
-        self._outlet.tell(m.Acked(intake.handled % WRAP))
-        intake.is_owed = intake.handled < intake.received
-        self._keep_what_is_wanted()
+        self.intake.is_owed = not self.intake.is_settled
+        self._tell_done()
 
     def settled(self, event: m.ChatSettled) -> None:
         """A chat of the client is done."""
-        self.intake.settle(event.number, is_on_disk=event.is_on_disk and bool(self._token))
-        self._answer()
-
-    @property
-    def is_settled(self) -> bool:
-        """Everything that came is done, and may be acknowledged."""
-        return self.intake.handled == self.intake.received
-
-    def want_settled(self) -> None:
-        """See to it that `is_settled` comes true."""
-        self._is_wanted_whole = True
-        self._keep_what_is_wanted()
-
-    def _answer(self) -> None:
         intake = self.intake
-        if intake.is_owed and self.is_settled:
+        intake.settle(event.number)
+        if intake.is_owed and intake.is_settled:
             intake.is_owed = False
-            self._outlet.tell(m.Acked(intake.handled % WRAP))
-        if self.is_settled:
-            self._is_wanted_whole = False
-        self._keep_what_is_wanted()
+            self._tell_done()
 
-    def _keep_what_is_wanted(self) -> None:
-        intake = self.intake
-        if self._token and (intake.is_owed or self._is_wanted_whole) and intake.kept < intake.done:
-            self.keep()
+    def promise(self) -> int:
+        """How many stanzas of the client are done, for it to be told."""
+        if self._notebook is not None:
+            self._notebook.note_done(self.intake.done)
+        return self.intake.done % WRAP
+
+    def _tell_done(self) -> None:
+        self._outlet.tell(m.Acked(self.promise()))
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
@@ -151,30 +110,3 @@ class Tally:
         if self._outlet.wire is not None and self._outlet.outbox and not self._is_asked:
             self._is_asked = True
             self._outlet.tell(m.RequestAck())
-
-    # -- kept ----------------------------------------------------------------------------------------------------------
-
-    def keep(self, *, is_at_once: bool = False) -> None:
-        """Have the state of the session written; `is_at_once`: before whatever the client sends next."""
-        outbox = self._outlet.outbox
-        if not self._token or outbox is None:
-            return
-        if self._keeping and not is_at_once:
-            self._is_keep_due = True
-        elif self._office.tell_archiver(m.KeepSession(self._token, self._office.jid, self.intake.done, self._state())):
-            self._keeping.append(outbox.sent)
-        else:
-            self._office.schedule(RETRY_SECONDS, Keep())
-
-    def kept(self, event: m.SessionKept) -> None:
-        """It was written, or could not be; then the client's copy is newer than ours for a while."""
-        self.intake.keep(event.done)
-        if self._stale:
-            self._stale -= 1
-        elif self._keeping:
-            number = self._keeping.popleft()
-            self._outlet.release(number, is_all=not (self._keeping or self._is_keep_due))
-        if self._is_keep_due and not self._keeping:
-            self._is_keep_due = False
-            self.keep()
-        self._answer()

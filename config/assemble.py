@@ -133,7 +133,7 @@ class _Server:
             extra_features=mux.offers,
             extensions=frozenset(mux.nonzas),
         )
-        self._sessions = Sessions(self._runtime, self._directory, random_token)
+        self._sessions = Sessions(self._runtime, self._directory, stores.journal, random_token)
         self._reception = Reception(self._runtime, stores.accounts, self._sessions, mux, settings.limits)
         self._gateways: list[ActorRef[Any]] = []
         self._pulse = Pulse()
@@ -197,6 +197,7 @@ class _Server:
                 stores.retention,
                 stores.histories,
                 stores.files,
+                stores.journal,
                 self._reception.clock,
             ),
             self._settings.limits,

@@ -9,11 +9,12 @@ from config.commands import json_option
 from config.context import config_option, settings
 from config.dates import from_microseconds
 from config.terminal import Failed, print_json, printable
-from config.upkeep import ARCHIVE
+from config.upkeep import ARCHIVE, JOURNAL
 from engine.messages import Chat
 from engine.ports import StorageUnavailable
 from index.migrations import DatabaseRefused
 from index.onlooker import Onlooker
+from index.session_journal import read_sessions
 from index.traces import TRACES, Client, Receipt, Trace, find
 
 
@@ -29,7 +30,7 @@ def trace(name: str, *, as_json: bool) -> None:
     """
     try:
         with Onlooker(settings().data_dir / ARCHIVE) as onlooker:
-            traces, is_complete = find(onlooker, name)
+            traces, is_complete = find(onlooker, read_sessions(settings().data_dir / JOURNAL), name)
     except (DatabaseRefused, StorageUnavailable) as error:
         raise Failed(str(error)) from error
     if not traces:

@@ -18,7 +18,7 @@ from engine import administration as a
 from engine.admission import alias_problems
 from engine.contacts import Contact
 from engine.files import FileStore
-from engine.ports import Accounts, Archive, Histories, HistorySearch, StorageUnavailable, Texts
+from engine.ports import Accounts, Archive, Histories, HistorySearch, SessionJournal, StorageUnavailable, Texts
 from engine.retention import Retention
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
@@ -27,11 +27,13 @@ from index.contacts import TantivyContacts
 from index.history_index import TantivyHistory
 from index.rebuild import IndexedContacts, bring_history_up_to_date, bring_up_to_date, leave_other_archives
 from index.searched_histories import SearchedHistories
+from index.session_journal import FileJournal
 
 ARCHIVE = "archive.sqlite"
 ACCOUNTS = "accounts.sqlite"
 CONTACTS = "contacts.tantivy"
 HISTORY = "history.tantivy"
+JOURNAL = "sessions.journal"
 
 INDEX_SECONDS: Final = 2.0
 """How far the contact index of a running server may be behind the accounts before that is a fault."""
@@ -50,6 +52,7 @@ class Stores(msgspec.Struct, frozen=True):
     retention: Retention
     histories: Histories
     files: FileStore
+    journal: SessionJournal
 
 
 @asynccontextmanager
@@ -89,7 +92,11 @@ async def open_stores(data_dir: Path) -> AsyncIterator[Stores]:
         stack.push_async_callback(history.aclose)
         await leave_other_archives(history, archive)
         histories = SearchedHistories(archive.histories, history)
-        yield Stores(archive, accounts, search, history, archive.texts, archive.retention, histories, archive.files)
+        journal = FileJournal(data_dir / JOURNAL)
+        stack.callback(journal.close)
+        yield Stores(
+            archive, accounts, search, history, archive.texts, archive.retention, histories, archive.files, journal
+        )
 
 
 async def purge_history(stores: Stores, command: a.PurgeHistory, *, pace: float = PACE, pause: float = 0) -> a.Result:

@@ -1,9 +1,7 @@
 """How far a client's stanzas are done (XEP-0198, 4): what ``h`` says.
 
 ``h`` counts stanzas that are done, in order, and "done" is a promise: the client forgets what it sent. So a chat counts when it
-is on disk (or was refused), and what follows it counts after it. A session that can be resumed after the server was killed must
-say the same number then; it acknowledges only what is kept on disk: a chat takes the number along in its own commit, other
-stanzas are kept with the next one, or soon by themselves when the client asks.
+is on disk (or was refused), and what follows it counts after it.
 """
 
 
@@ -11,20 +9,16 @@ class Intake:
     """The counts of one session.
 
     Args:
-        kept: stanzas that were done and known on disk when it began.
-        is_resumable: only what is kept may be acknowledged.
+        done: stanzas that were done when it began.
 
     Attributes:
         received: stanzas that came.
-        kept: stanzas that are known on disk as done.
         is_owed: the client asked and was told less than has come.
     """
 
-    def __init__(self, *, is_resumable: bool, kept: int = 0) -> None:
-        self.received = kept
-        self.kept = kept
+    def __init__(self, done: int = 0) -> None:
+        self.received = done
         self.is_owed = False
-        self._is_resumable = is_resumable
         self._pending: dict[int, None] = {}
 
     @property
@@ -33,14 +27,9 @@ class Intake:
         return next(iter(self._pending)) - 1 if self._pending else self.received
 
     @property
-    def handled(self) -> int:
-        """What may be acknowledged."""
-        return min(self.kept, self.done) if self._is_resumable else self.done
-
-    @property
-    def has_pending(self) -> bool:
-        """A chat is under way to the archive."""
-        return bool(self._pending)
+    def is_settled(self) -> bool:
+        """Everything that came is done: no chat is under way to the archive."""
+        return not self._pending
 
     def count(self, received: int) -> None:
         """So many stanzas have come in all."""
@@ -51,12 +40,6 @@ class Intake:
         self.received = number
         self._pending[number] = None
 
-    def settle(self, number: int, *, is_on_disk: bool) -> None:
-        """The chat of this number is done; `is_on_disk`: and this count with it."""
+    def settle(self, number: int) -> None:
+        """The chat of this number is done."""
         self._pending.pop(number, None)
-        if is_on_disk:
-            self.kept = max(self.kept, number)
-
-    def keep(self, done: int) -> None:
-        """It is on disk that so many are done."""
-        self.kept = max(self.kept, done)

@@ -16,8 +16,6 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.messages import SessionState
-
 WRAP: Final = 1 << 32
 
 UNACKED_EVENTS: Final = 2_000
@@ -68,6 +66,7 @@ class Outbox:
         self._forgotten = self.acked  # number of the newest event that was forgotten before it was acknowledged
         self._size = 0
         self._hollow = 0  # entries at the beginning that have forgotten their event
+        self._chats = 0
         self._unacked: deque[Unacked] = deque()
 
     def __len__(self) -> int:
@@ -78,11 +77,17 @@ class Outbox:
         """Nothing that is not acknowledged was forgotten."""
         return self._forgotten <= self.acked
 
+    @property
+    def has_chats(self) -> bool:
+        """Some chats were not acknowledged."""
+        return self._chats > 0
+
     def add(self, event: Any, count: int, archive_id: int = 0, size: int = 0) -> int:
         """One more event of so many stanzas; the number of its last. `size`: of what somebody else wrote, in bytes."""
         self.sent += count
         self._unacked.append(Unacked(self.sent, archive_id, event, size))
         self._size += size
+        self._chats += archive_id > 0
         if len(self._unacked) > UNACKED_EVENTS:
             self._forgotten = max(self._forgotten, self._take().number)
         while self._size > UNACKED_BYTES:
@@ -96,6 +101,7 @@ class Outbox:
     def _take(self) -> Unacked:
         oldest = self._unacked.popleft()
         self._size -= oldest.size
+        self._chats -= oldest.archive_id > 0
         self._hollow = max(0, self._hollow - 1)
         return oldest
 
@@ -122,29 +128,13 @@ class Outbox:
         self.acknowledge(handled)
         events = [entry.event for entry in self._unacked]
         self._unacked.clear()
-        self._size = self._hollow = 0
+        self._size = self._hollow = self._chats = 0
         self.sent = self.acked
         return events
 
     def chats(self) -> tuple[tuple[int, int], ...]:
         """Number and archive id of each chat that was not acknowledged."""
         return tuple((entry.number, entry.archive_id) for entry in self._unacked if entry.archive_id)
-
-
-def got_by(state: SessionState, handled: int) -> tuple[int, int] | None:
-    """What a client has got of a session that is known from its kept state only.
-
-    Returns:
-        The number that is `handled` on the wire, and the archive id up to which the client has got everything. None: it has
-        told more before.
-    """
-    number = unwrap(handled, state.acked)
-    if number - state.acked >= WRAP // 2:
-        return None
-    missing = [archive_id for its_number, archive_id in state.chats if its_number > number]
-    if not missing:
-        return number, state.given
-    return number, max((i for its_number, i in state.chats if its_number <= number), default=state.acked_id)
 
 
 def unwrap(wrapped: int, base: int) -> int:

@@ -21,8 +21,8 @@ from engine.messages import (
     HistoryQuery,
     Kept,
     Photo,
-    SessionState,
 )
+from engine.resumption import KeptSession
 
 
 class StorageUnavailable(Exception):  # noqa: N818 -- a state of the world, not a fault of the program
@@ -45,31 +45,21 @@ class Cursor(msgspec.Struct, frozen=True):
     fetches: bool = False
 
 
-class KeptSession(msgspec.Struct, frozen=True):
-    """A session that can be resumed. `done`: stanzas of the client that are done for good."""
-
-    session: Jid
-    done: int
-    state: SessionState
-
-
 class Notes(msgspec.Struct, frozen=True):
     """What goes to disk together with chats.
 
     Attributes:
         cursors: by owner and family of the client; `delivered` never moves back, `since` stays what it was first.
-        sessions: by token.
-        done: by token: stanzas of the client that are done with this transaction; only of sessions that are kept.
-        forgotten: tokens of sessions to be dropped.
+        done: by token of a session that can be resumed: stanzas of its client that are done with this transaction.
+        forgotten: tokens of sessions whose count is to be dropped.
     """
 
     cursors: Mapping[tuple[str, str], Cursor] = {}
-    sessions: Mapping[str, KeptSession] = {}
     done: Mapping[str, int] = {}
     forgotten: Collection[str] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.cursors or self.sessions or self.done or self.forgotten)
+        return bool(self.cursors or self.done or self.forgotten)
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -114,11 +104,11 @@ class Archive(Protocol):
     async def cursor(self, owner: str, family: str) -> tuple[Cursor | None, int]:
         """What this client has been given, and the greatest id that any client of the owner has been given (or 0)."""
 
-    async def kept_session(self, token: str) -> KeptSession | None:
-        """The session of this token."""
+    async def stanzas_done(self, token: str) -> int:
+        """How many stanzas of this session's client were done with its last chat that was committed; 0: none is known."""
 
     async def forget_stale_sessions(self) -> None:
-        """Drop the sessions that were not kept since the archive was opened: their clients did not come back.
+        """Drop the counts of sessions that had no chat since the archive was opened: their clients did not come back.
 
         Raises:
             StorageUnavailable: nothing was written.
@@ -129,6 +119,38 @@ class Archive(Protocol):
 
     async def problems(self) -> list[str]:
         """Check everything (SQLite's own check and the invariants of the tables); one line for each fault, naming the row."""
+
+
+class SessionJournal(Protocol):
+    """What is kept of the sessions that can be resumed, see `engine.resumption`. Outlives a kill of the process.
+
+    A handler may call it: nothing here waits. What is noted is kept when `flush` returns, and that is called before anything
+    is written to a client. A journal that cannot be written keeps nothing at all: then no session can be resumed after a kill.
+    """
+
+    def keep(self, token: str, kept: KeptSession) -> None:
+        """This is the whole session; what was noted of it before is not needed any more."""
+
+    def note_chat(self, token: str, number: int, archive_id: int, given: int) -> None:
+        """See `engine.resumption.with_chat`."""
+
+    def note_new_numbers(self, token: str, acked: int, acked_id: int) -> None:
+        """See `engine.resumption.with_new_numbers`."""
+
+    def note_done(self, token: str, done: int) -> None:
+        """See `engine.resumption.with_done`."""
+
+    def forget(self, token: str) -> None:
+        """The session cannot be resumed any more."""
+
+    def forget_stale(self) -> None:
+        """Forget the sessions of which nothing was noted since the journal was opened: their clients did not come back."""
+
+    def recall(self, token: str) -> KeptSession | None:
+        """What is known of the session of this token."""
+
+    def flush(self) -> None:
+        """Keep what was noted."""
 
 
 class UnknownMessage(Exception):  # noqa: N818 -- a state of the world, not a fault of the program

@@ -6,7 +6,8 @@ waits is a login, in a task of the reception.
 
 Rules:
 
-- **Messages that arrive together leave together.** What is delivered in one turn of the actors is written at its end, at once.
+- **Messages that arrive together leave together.** What is delivered in one turn of the actors is written at its end, at once,
+  behind what the sessions noted of it.
 - **A slow reader harms himself only.** When more than `BACKPRESSURE_BYTES` wait for him, he is not read either; with more than
   `OUTPUT_BYTES` he is cut, without a word, because there is no place left to put one.
 - **Liveness.** After `PING_AFTER_SECONDS` of silence he is pinged (XEP-0199), after `LIVENESS_SECONDS` he is dead.
@@ -269,6 +270,7 @@ class Connection:
             data = self._stream.data_to_send()
             output = [data] if data else []
         if output:
+            self._reception.keep_sessions()
             self._transport.send(output)
             if self._transport.waiting > BACKPRESSURE_BYTES:
                 self._bear_slowness()

@@ -39,7 +39,10 @@ class Sessions(Protocol):
         """A new session of this full JID; `is_generated`: the server chose the resource."""
 
     def resume(self, account: Jid, token: str, handled: int, wire: Wire) -> ActorRef[Any]:
-        """The session of this token, if it is the account's: here, or in the archive."""
+        """The session of this token, if it is the account's: here, or in the journal."""
+
+    def keep(self) -> None:
+        """Keep what the sessions have noted: to be called before anything is written to a client."""
 
 
 class Visitor(Protocol):
@@ -84,6 +87,7 @@ class Reception:
         self.runtime = runtime
         self.start_session = sessions.start
         self.resume_session = sessions.resume
+        self.keep_sessions = sessions.keep
         self.mux = mux
         self.limits = limits
         self.clock = clock

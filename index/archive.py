@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 
 from engine.jid import Jid
 from engine.messages import Chat
-from engine.ports import NOTHING, Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
+from engine.ports import NOTHING, Cursor, Draft, Notes, StorageUnavailable, Stored
 from index import clients, files, readings
 from index.asyncio_island import Island
 from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_CHATS, chat_of, row_of
@@ -132,9 +132,9 @@ class SqliteArchive:
         """See `engine.ports.Archive.cursor`."""
         return await self._island.run(self._database.read, lambda line: clients.read_cursor(line, owner, family))
 
-    async def kept_session(self, token: str) -> KeptSession | None:
-        """See `engine.ports.Archive.kept_session`."""
-        return await self._island.run(self._database.read, lambda line: clients.read_session(line, token))
+    async def stanzas_done(self, token: str) -> int:
+        """See `engine.ports.Archive.stanzas_done`."""
+        return await self._island.run(self._database.read, lambda line: clients.read_done(line, token))
 
     async def forget_stale_sessions(self) -> None:
         """See `engine.ports.Archive.forget_stale_sessions`."""

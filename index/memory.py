@@ -15,7 +15,7 @@ from engine.contacts import REMOVED_REMEMBERED, Contact, PersonalContact, Remove
 from engine.jid import Jid
 from engine.limits import LOGINS
 from engine.messages import Chat, Photo
-from engine.ports import NOTHING, Cursor, Draft, KeptSession, Login, Notes, StorageUnavailable, Stored, Verifier
+from engine.ports import NOTHING, Cursor, Draft, Login, Notes, StorageUnavailable, Stored, Verifier
 from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.memory_files import MemoryFiles
@@ -49,7 +49,7 @@ class MemoryArchive:
         self._by_origin: dict[tuple[str, str], int] = {}
         self._of_owner: dict[str, list[tuple[int, Entry]]] = {}
         self._cursors: dict[str, dict[str, Cursor]] = {}
-        self._sessions: dict[str, tuple[int, KeptSession]] = {}
+        self._done: dict[str, int] = {}
         self.files = MemoryFiles(self._entries, self._reach_disk)
         self.histories = MemoryHistories(self._chats, self._entries, self._reach_disk, self.files.attachments)
         self.texts = MemoryTexts(self._chats, self._entries, self._reach_disk)
@@ -61,7 +61,6 @@ class MemoryArchive:
             cursors=self._cursors,
             histories=self.histories,
             files=self.files,
-            forget_sessions=self._forget_sessions_of,
             reach_disk=self._reach_disk,
         )
 
@@ -104,10 +103,10 @@ class MemoryArchive:
         cursors = self._cursors.get(owner, {})
         return cursors.get(family), max((cursor.delivered for cursor in cursors.values()), default=0)
 
-    async def kept_session(self, token: str) -> KeptSession | None:
-        """See `engine.ports.Archive.kept_session`."""
+    async def stanzas_done(self, token: str) -> int:
+        """See `engine.ports.Archive.stanzas_done`."""
         await self._reach_disk()
-        return self._sessions[token][1] if token in self._sessions else None
+        return self._done.get(token, 0)
 
     async def forget_stale_sessions(self) -> None:
         """None can be: this archive is as old as its process."""
@@ -149,9 +148,6 @@ class MemoryArchive:
             self._of_owner.setdefault(entry.owner, []).append((message_id, entry))
         return Stored(message_id)
 
-    def _forget_sessions_of(self, owner: str) -> None:
-        self._sessions = {token: each for token, each in self._sessions.items() if each[1].session.bare != owner}
-
     def _note(self, notes: Notes) -> None:
         for (owner, family), cursor in notes.cursors.items():
             cursors = self._cursors.setdefault(owner, {})
@@ -161,16 +157,10 @@ class MemoryArchive:
             if len(cursors) > CLIENTS_PER_ACCOUNT:
                 behind = max(cursors, key=lambda name: (-cursors[name].delivered, name))
                 del cursors[behind]
-        now = int(self._clock() * 1_000_000)
-        for token, kept in notes.sessions.items():
-            done = max(kept.done, self._sessions[token][1].done if token in self._sessions else 0)
-            self._sessions[token] = now, msgspec.structs.replace(kept, done=done)
         for token, done in notes.done.items():
-            if token in self._sessions:
-                kept_at, kept = self._sessions[token]
-                self._sessions[token] = kept_at, msgspec.structs.replace(kept, done=max(done, kept.done))
+            self._done[token] = max(done, self._done.get(token, 0))
         for token in notes.forgotten:
-            self._sessions.pop(token, None)
+            self._done.pop(token, None)
 
 
 class _Domain:

@@ -24,7 +24,6 @@ class MemoryRetention:
         cursors: of clients, by owner and family.
         histories: knows readings and departures.
         files: what messages carry.
-        forget_sessions: of an owner.
         reach_disk: awaited by each call; raises what stands for a disk that fails.
 
     Attributes:
@@ -41,7 +40,6 @@ class MemoryRetention:
         cursors: MutableMapping[str, dict[str, Cursor]],
         histories: MemoryHistories,
         files: MemoryFiles,
-        forget_sessions: Callable[[str], None],
         reach_disk: Callable[[], Awaitable[None]],
     ) -> None:
         self.purged = 0
@@ -52,7 +50,6 @@ class MemoryRetention:
         self._cursors = cursors
         self._histories = histories
         self._files = files
-        self._forget_sessions = forget_sessions
         self._reach_disk = reach_disk
         self._erased = self._renewed = 0
 
@@ -91,7 +88,6 @@ class MemoryRetention:
             return Step(is_done=True)
         self._histories.depart(owner, max(self._chats, default=0))
         self._cursors.pop(owner, None)
-        self._forget_sessions(owner)
         mine = [(message_id, entry) for message_id, entry in self._of_owner[owner] if entry.role is not Role.ABSENT]
         if not mine:
             return Step(is_done=True)

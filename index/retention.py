@@ -7,7 +7,7 @@ the middle changes nothing but when it is done.
 **Too old.** A message goes with the entries and absences of everyone, the oldest first. One of a large alias goes in
 several steps, its sender's entry last: at every moment the tables hold together.
 
-**Removed.** The owner's entries go, with all that is known of his clients, his readings and his sessions. The others keep
+**Removed.** The owner's entries go, with all that is known of his clients and his readings. The others keep
 theirs; a message that is in nobody's history any more goes, too.
 
 **The log** has older states of the pages. `empty_log` copies it into the file and cuts it off; as long as another program
@@ -143,7 +143,7 @@ def _depart(connection: sqlite3.Connection, owner: str) -> Step:
         return Step(is_done=True)
     (number,) = row
     connection.execute(_DEPART, (number,))
-    for table in ("client", "reading", "session"):
+    for table in ("client", "reading"):
         connection.execute(f"DELETE FROM {table} WHERE owner = ?", (number,))  # noqa: S608
     values = {"owner": number, "rows": STEP_ROWS}
     ids = _numbers(connection, _ENTRIES, values)

@@ -5,11 +5,13 @@ attribute, which need not be unique; all that match are found. Only archive ids 
 all messages are passed over (`Onlooker.spans`).
 """
 
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from engine.messages import Chat, SessionState, parse_id
+from engine.resumption import KeptSession
 from index.chat_rows import CHAT_COLUMNS, WITH_ADDRESSES, chat_of
 from index.onlooker import Onlooker
 
@@ -60,8 +62,11 @@ class Trace(msgspec.Struct, frozen=True):
     absent: tuple[str, ...]
 
 
-def find(onlooker: Onlooker, name: str) -> tuple[list[Trace], bool]:
-    """All messages of this name, oldest first; and whether these are all."""
+def find(onlooker: Onlooker, sessions: Iterable[KeptSession], name: str) -> tuple[list[Trace], bool]:
+    """All messages of this name, oldest first; and whether these are all. `sessions`: all that can be resumed."""
+    of_owner: dict[str, list[KeptSession]] = {}
+    for kept in sorted(sessions, key=lambda kept: kept.session):
+        of_owner.setdefault(kept.session.bare, []).append(kept)
     ids = set()
     number = parse_id(name.lower())
     if number is not None:
@@ -71,11 +76,11 @@ def find(onlooker: Onlooker, name: str) -> tuple[list[Trace], bool]:
         ids |= {message_id for (message_id,) in onlooker.fetch(_BY_NAME, values)}
         if len(ids) > TRACES:
             break
-    found = [_trace(onlooker, message_id) for message_id in sorted(ids)[:TRACES]]
+    found = [_trace(onlooker, of_owner, message_id) for message_id in sorted(ids)[:TRACES]]
     return [trace for trace in found if trace is not None], len(ids) <= TRACES
 
 
-def _trace(onlooker: Onlooker, message_id: int) -> Trace | None:
+def _trace(onlooker: Onlooker, sessions: Mapping[str, Sequence[KeptSession]], message_id: int) -> Trace | None:
     """None: it was removed meanwhile."""
     values = {"id": message_id}
     rows = onlooker.fetch(_MESSAGE, values)
@@ -88,18 +93,18 @@ def _trace(onlooker: Onlooker, message_id: int) -> Trace | None:
             clients.setdefault(owner, []).append(Client(family, message_id <= delivered))
         else:
             later.add((owner, family))
-    sessions: dict[int, list[Session]] = {}
-    for owner, resource, packed in onlooker.fetch(_SESSIONS, values):
-        state: SessionState = _decode(packed)
-        session = None if (owner, state.family) in later else _session(resource, state, message_id)
-        if session is not None:
-            sessions.setdefault(owner, []).append(session)
+
+    def told(owner: int, jid: str) -> Iterator[Session]:
+        for kept in sessions.get(jid, ()):
+            if (owner, kept.state.family) not in later:
+                yield from _session(kept.session.resource, kept.state, message_id)
+
     sides = onlooker.fetch(_SIDES, values)
     return Trace(
         chat=chat_of(rows[0]),
         has_sender=any(role == 1 for _, _, role in sides),
         receipts=tuple(
-            Receipt(jid, tuple(clients.get(owner, ())), tuple(sessions.get(owner, ())))
+            Receipt(jid, tuple(clients.get(owner, ())), tuple(told(owner, jid)))
             for owner, jid, role in sides
             if role != 1
         ),
@@ -107,16 +112,13 @@ def _trace(onlooker: Onlooker, message_id: int) -> Trace | None:
     )
 
 
-def _session(resource: str, state: SessionState, message_id: int) -> Session | None:
-    """None: it was never told of this message."""
+def _session(resource: str, state: SessionState, message_id: int) -> Iterator[Session]:
+    """None if it was never told of this message."""
     if message_id <= state.acked_id:
-        return Session(resource, is_acknowledged=True)
-    if any(message_id == told for _, told in state.chats):
-        return Session(resource, is_acknowledged=False)
-    return None
+        yield Session(resource, is_acknowledged=True)
+    elif any(message_id == told for _, told in state.chats):
+        yield Session(resource, is_acknowledged=False)
 
-
-_decode: Final[Any] = msgspec.msgpack.Decoder(SessionState).decode
 
 _BY_ID: Final = "SELECT id FROM message WHERE id = :id"
 _BY_NAME: Final = f""" SELECT id FROM message WHERE id > :after AND id <= :last AND (origin_id = :name OR stanza_id = :name)
@@ -130,9 +132,6 @@ _SIDES: Final = """
 _RECIPIENTS: Final = "SELECT owner FROM entry WHERE id = :id AND role <> 1"
 _CLIENTS: Final = f"""
     SELECT owner, family, since, delivered FROM client WHERE owner IN ({_RECIPIENTS}) ORDER BY owner, family
-"""  # noqa: S608
-_SESSIONS: Final = f"""
-    SELECT owner, resource, state FROM session WHERE owner IN ({_RECIPIENTS}) ORDER BY owner, resource
 """  # noqa: S608
 _ABSENT: Final = """
     SELECT jid FROM absence CROSS JOIN address ON address.id = owner WHERE absence.id = :id ORDER BY jid

@@ -164,7 +164,7 @@ class EnableCopies(msgspec.Struct, frozen=True):
 
 
 class SessionState(msgspec.Struct, frozen=True):
-    """What a session needs to go on after the server was killed. Kept in the archive.
+    """What a session needs to go on after the server was killed; see `engine.resumption`.
 
     Attributes:
         acked: number of the last stanza that the client has got.
@@ -188,24 +188,8 @@ class SessionState(msgspec.Struct, frozen=True):
     knows_blocked: bool = False
 
 
-class KeepSession(msgspec.Struct, frozen=True):
-    """session -> archiver: keep this. `done`: stanzas of the client that are done."""
-
-    token: str
-    session: Jid
-    done: int
-    state: SessionState
-
-
-class SessionKept(msgspec.Struct, frozen=True):
-    """archiver -> session. `is_on_disk`: False: it could not be written; what was to follow it may go on."""
-
-    done: int
-    is_on_disk: bool
-
-
 class ForgetSession(msgspec.Struct, frozen=True):
-    """session -> archiver: it cannot be resumed any more."""
+    """session -> archiver: it cannot be resumed any more; its count of chats is not needed."""
 
     token: str
 

@@ -12,6 +12,7 @@ from engine.messages import HistoryQuery
 from engine.ports import StorageUnavailable
 from index.history_tail import HistoryTail, MemoryHistorySearch
 from index.memory import MemoryArchive
+from index.session_journal import MemoryJournal
 from tests.index.stories import says
 
 A, B = "a@x.org", "b@x.org"
@@ -59,7 +60,7 @@ def start(runtime, archive, index):
 
     async def start():
         newest = await archive.newest()
-        directory.bind(ARCHIVER, runtime.start(Archiver, archive, newest, runtime, directory))
+        directory.bind(ARCHIVER, runtime.start(Archiver, archive, MemoryJournal(), newest, runtime, directory))
         directory.bind(SCRIBE, runtime.start(Scribe, index, archive.texts, newest, runtime, directory))
         directory.bind(CATALOGUER, runtime.start(Cataloguer, newest, runtime, directory))
 

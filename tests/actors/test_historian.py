@@ -7,8 +7,10 @@ from actors.historian import Historian
 from engine import messages as m
 from engine.jid import Jid
 from engine.limits import WAITING_PAGE, WAITING_PAGE_BYTES
-from engine.ports import NOTHING, Cursor, KeptSession, Notes
+from engine.ports import NOTHING, Cursor, Notes
+from engine.resumption import KeptSession
 from index.memory import MemoryArchive
+from index.session_journal import MemoryJournal
 from tests.actors.recorder import Recorder
 from tests.index.stories import NOON, says
 
@@ -21,7 +23,7 @@ async def answers(runtime):
     """Asks for what Ben's desk missed, as the archiver passes it on after so many commits, and gives the answers."""
     archive, directory, log = MemoryArchive(lambda: NOON), Directory(), []
     directory.bind(DESK.full, runtime.start(Recorder, log))
-    historian = runtime.start(Historian, archive, runtime, directory)
+    historian = runtime.start(Historian, archive, MemoryJournal(), runtime, directory)
 
     async def ask(missed: int, committed: int, notes: Notes = NOTHING, family=None, padding=0) -> list[m.MissedFetched]:
         stored = await archive.commit([says(ANN, BEN, str(n) + " " * padding) for n in range(missed)], notes)
@@ -75,10 +77,11 @@ async def test_a_new_client_begins_where_the_last_one_stopped(answers):
 
 
 async def test_a_kept_session_is_its_accounts_alone(runtime):
-    archive, directory, log = MemoryArchive(lambda: NOON), Directory(), []
+    archive, journal, directory, log = MemoryArchive(lambda: NOON), MemoryJournal(), Directory(), []
     directory.bind("here", runtime.start(Recorder, log))
-    historian = runtime.start(Historian, archive, runtime, directory)
-    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 3, m.SessionState(given=7))}))
+    historian = runtime.start(Historian, archive, journal, runtime, directory)
+    journal.keep("t", KeptSession(DESK, 2, m.SessionState(given=7)))
+    await archive.commit([], Notes(done={"t": 3}))
     for token, account in (("t", BEN), ("t", "ann@example.com"), ("u", BEN)):
         historian.tell(m.FetchSession(token, account, "here"))
     await runtime.quiescent()

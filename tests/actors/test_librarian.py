@@ -16,6 +16,7 @@ from engine.messages import ConversationsQuery, HistoryQuery, Request
 from engine.ports import StorageUnavailable
 from index.memory import MemoryArchive
 from index.memory_histories import MemoryHistories
+from index.session_journal import MemoryJournal
 from tests.actors.recorder import Recorder
 from tests.index.stories import says
 
@@ -53,7 +54,7 @@ class House:
 
     def open(self):
         common = self.runtime, self.directory
-        self.directory.bind(ARCHIVER, self.runtime.start(Archiver, self.archive, 0, *common))
+        self.directory.bind(ARCHIVER, self.runtime.start(Archiver, self.archive, MemoryJournal(), 0, *common))
         for address in (LIBRARIAN, SURVEYOR):
             self.directory.bind(address, self.runtime.start(Librarian, self.histories, *common))
 

@@ -8,6 +8,7 @@ from engine.ports import Indexed
 from index.history_tail import MemoryHistorySearch
 from index.memory import MemoryAccounts, MemoryArchive
 from index.memory_search import MemoryContacts
+from index.session_journal import MemoryJournal
 from tests.index.stories import says
 
 ANN = Contact(address="ann@a.example")
@@ -25,6 +26,7 @@ async def stores():
         archive.retention,
         archive.histories,
         archive.files,
+        MemoryJournal(),
     )
     await stores.accounts.add_domain("a.example")
     await stores.accounts.put([ANN])

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.messages import SessionState
-from engine.outbox import UNACKED_BYTES, UNACKED_EVENTS, WRAP, AckedTooMuch, Outbox, got_by, unwrap
+from engine.outbox import UNACKED_BYTES, UNACKED_EVENTS, WRAP, AckedTooMuch, Outbox, unwrap
 
 
 def test_what_is_acknowledged_is_not_told_again():
@@ -64,21 +63,6 @@ def test_a_client_that_never_acknowledges_cannot_resume():
 @given(st.integers(0, 1 << 70), st.integers(0, WRAP - 1))
 def test_the_next_number_that_looks_so(base, step):
     assert unwrap((base + step) % WRAP, base) == base + step
-
-
-STATE = SessionState(acked=5, acked_id=50, chats=((6, 61), (9, 91)), given=99)
-
-
-@pytest.mark.parametrize(
-    ("handled", "got"),
-    [(5, (5, 50)), (6, (6, 61)), (8, (8, 61)), (9, (9, 99)), (12, (12, 99))],
-)
-def test_what_a_client_of_an_earlier_life_has_got(handled, got):
-    assert got_by(STATE, handled) == got
-
-
-def test_a_client_that_has_told_more_before():
-    assert got_by(STATE, 4) is None
 
 
 def test_what_is_too_large_is_forgotten_until_it_is_acknowledged():

@@ -144,6 +144,9 @@ class House:
     def resume(self, account: Jid, token: str, handled: int, wire: Any) -> Any:
         raise NotImplementedError
 
+    def keep(self) -> None:
+        """These note nothing."""
+
     async def listen(
         self, *, direct_tls: bool = False, has_tls: bool = True, options: StreamOptions | None = None
     ) -> Listening:

@@ -7,9 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.jid import Jid
-from engine.messages import SessionState
-from engine.ports import Cursor, Draft, KeptSession, Notes, StorageUnavailable, Stored
-from engine.presence import Presence
+from engine.ports import Cursor, Draft, Notes, StorageUnavailable, Stored
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
 from index.clients import CLIENTS_PER_ACCOUNT
@@ -177,33 +175,19 @@ async def test_what_was_missed_with_copies_of_what_others_sent(archive):
 
 # -- sessions that can be resumed --------------------------------------------------------------------------------------
 
-DESK = Jid(B, "desk")
-STATE = SessionState(acked=7, acked_id=3, chats=((8, 4), (10, 6)), given=6, family="psi", has_copies=True)
-
-
-async def test_a_session_is_kept_as_it_was_last(archive):
-    assert await archive.kept_session("t") is None
-    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 5, STATE)}))
-    assert await archive.kept_session("t") == KeptSession(DESK, 5, STATE)
-    newer = msgspec.structs.replace(STATE, given=9, presence=Presence("away", "out", 3, "<c xmlns='x'/>", "n"))
-    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 6, newer)}))
-    assert await archive.kept_session("t") == KeptSession(DESK, 6, newer)
-
 
 async def test_what_is_done_is_kept_with_the_chat_and_never_moves_back(archive):
-    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 5, STATE)}))
-    await archive.commit([says(B, C)], Notes(done={"t": 9, "unheard of": 3}))
-    await archive.commit([], Notes(sessions={"t": KeptSession(DESK, 8, STATE)}, done={"t": 2}))
-    assert await archive.kept_session("t") == KeptSession(DESK, 9, STATE)
-    assert await archive.kept_session("unheard of") is None
+    assert await archive.stanzas_done("t") == 0
+    await archive.commit([says(B, C)], Notes(done={"t": 9, "u": 3}))
+    await archive.commit([], Notes(done={"t": 2}))
+    assert [await archive.stanzas_done(token) for token in "tu"] == [9, 3]
 
 
 async def test_a_session_is_forgotten(archive):
-    await archive.commit([], Notes(sessions={token: KeptSession(DESK, 0, STATE) for token in "ab"}))
+    await archive.commit([], Notes(done={"a": 1, "b": 2}))
     await archive.commit([], Notes(forgotten=("a", "never there")))
     await archive.forget_stale_sessions()
-    assert await archive.kept_session("a") is None
-    assert await archive.kept_session("b") is not None
+    assert [await archive.stanzas_done(token) for token in "ab"] == [0, 2]
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------
@@ -318,13 +302,12 @@ async def test_a_restart_keeps_everything_and_ids_grow(tmp_path, island, clock):
 async def test_sessions_whose_clients_do_not_come_back_are_stale(tmp_path, island, clock):
     path = tmp_path / "archive.sqlite"
     async with SqliteArchive(island, path, clock=clock) as archive:
-        await archive.commit([], Notes(sessions={token: KeptSession(DESK, 0, STATE) for token in "ab"}))
+        await archive.commit([], Notes(done={"a": 1, "b": 2}))
     clock.now += 10
     async with SqliteArchive(island, path, clock=clock) as archive:
-        await archive.commit([], Notes(sessions={"b": KeptSession(DESK, 1, STATE)}))
+        await archive.commit([], Notes(done={"b": 3}))
         await archive.forget_stale_sessions()
-        assert await archive.kept_session("a") is None
-        assert await archive.kept_session("b") == KeptSession(DESK, 1, STATE)
+        assert [await archive.stanzas_done(token) for token in "ab"] == [0, 3]
 
 
 async def test_a_draft_that_cannot_be_written_leaves_nothing_of_its_batch(tmp_path, island, clock):

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from engine.jid import Jid
-from engine.messages import ConversationsQuery, HistoryQuery, SessionState
-from engine.ports import Cursor, KeptSession, Notes, StorageUnavailable
+from engine.messages import ConversationsQuery, HistoryQuery
+from engine.ports import Cursor, Notes, StorageUnavailable
 from engine.retention import Extent, Step
 from index import retention
 from index.archive import SqliteArchive
@@ -97,18 +97,14 @@ async def test_what_a_client_was_given_does_not_wait(archive, clock):
     assert (await archive.retention.extent(ids[5])).waiting == 3
 
 
-async def test_who_leaves_takes_clients_readings_and_sessions_along(archive, clock):
+async def test_who_leaves_takes_clients_and_readings_along(archive, clock):
     ids = await fill(archive, clock)
-    session = KeptSession(Jid(B, "desk"), 3, SessionState())
-    other = KeptSession(Jid(A, "desk"), 3, SessionState())
     cursors = {(B, "desk"): Cursor(0, ids[9]), (A, "desk"): Cursor(0, ids[9])}
-    await archive.commit((), Notes(cursors, {"token": session, "other": other}))
+    await archive.commit((), Notes(cursors))
     await archive.mark_read([(B, ids[9]), (A, ids[8])])
     await depart(archive, B)
     assert await archive.cursor(B, "desk") == (None, 0)
-    assert await archive.kept_session("token") is None
     assert (await archive.cursor(A, "desk"))[0] == Cursor(0, ids[9])
-    assert await archive.kept_session("other") == other
     (new,) = await archive.commit([says(A, B, "welcome")])
     page = await archive.histories.conversations(ConversationsQuery(owner=B))
     assert [(one.peer, one.newest.chat.id, one.unread, one.read) for one in page.conversations] == [(A, new.id, 1, 0)]

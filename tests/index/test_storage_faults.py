@@ -276,7 +276,6 @@ async def test_what_was_told_survives_a_kill(island, path, clock):
         ),
         ("INSERT INTO client VALUES (99, 'psi', 0, 1, 0)", "client psi of number 99"),
         ("INSERT INTO client VALUES (1, 'psi', 2, 1, 0)", "has got up to 1, but began at 2"),
-        ("INSERT INTO session VALUES ('t', 99, 'r', 1, 1, x'80')", "session of number 99"),
         ("DELETE FROM message", f"absence of {D} from message 1700000000000001: there is no such message"),
         ("INSERT INTO absence VALUES (1700000000000001, 99)", "absence of number 99 from message 1700000000000001"),
         (

@@ -4,7 +4,8 @@ import pytest
 
 from engine.jid import Jid
 from engine.messages import SessionState
-from engine.ports import Cursor, KeptSession, Notes
+from engine.ports import Cursor, Notes
+from engine.resumption import KeptSession
 from index import onlooker, traces
 from index.archive import SqliteArchive
 from index.onlooker import Onlooker
@@ -25,9 +26,9 @@ async def archive(island, path, clock):
         yield archive
 
 
-def trace(path, name):
+def trace(path, name, sessions=()):
     with Onlooker(path) as looker:
-        return find(looker, name)
+        return find(looker, sessions, name)
 
 
 def ids(path, name):
@@ -103,15 +104,15 @@ async def test_whoever_was_never_there_is_waited_for(archive, path):
 
 async def test_which_sessions_have_acknowledged_it(archive, path):
     one, two, three = (stored.id for stored in await archive.commit([says(A, B, origin=name) for name in "123"]))
-    sessions = {
-        "t1": KeptSession(Jid(B, "desk"), 0, SessionState(acked_id=one, chats=((7, two),), family="Gajim")),
-        "t2": KeptSession(Jid(B, "phone"), 0, SessionState(acked_id=two, family="phone")),
-        "t3": KeptSession(Jid(C, "else"), 0, SessionState(acked_id=three)),
-    }
-    await archive.commit((), Notes({(B, "Gajim"): Cursor(0, two), (B, "phone"): Cursor(one, two)}, sessions))
+    sessions = (
+        KeptSession(Jid(B, "desk"), 0, SessionState(acked_id=one, chats=((7, two),), family="Gajim")),
+        KeptSession(Jid(B, "phone"), 0, SessionState(acked_id=two, family="phone")),
+        KeptSession(Jid(C, "else"), 0, SessionState(acked_id=three)),
+    )
+    await archive.commit((), Notes({(B, "Gajim"): Cursor(0, two), (B, "phone"): Cursor(one, two)}))
 
     def acknowledged(name):
-        ((found,), _) = trace(path, name)
+        ((found,), _) = trace(path, name, sessions)
         return list(found.receipts[0].sessions)
 
     assert acknowledged("1") == [Session("desk", is_acknowledged=True)]  # the phone began behind it

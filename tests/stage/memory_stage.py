@@ -34,6 +34,7 @@ from index.ledger import Role
 from index.memory import MemoryAccounts, MemoryArchive
 from index.memory_search import MemoryContacts
 from index.searched_histories import SearchedHistories
+from index.session_journal import MemoryJournal
 from tests.stage.memory_web import MemoryWebLine
 from tests.stage.player import SM, Player
 from tests.stage.stage import CAST, DOMAIN
@@ -203,7 +204,9 @@ class MemoryStage:
         blocks = {domain: BlockLists(domain, await accounts.block_lists(domain)) for domain in domains}
         self._directory = Directory()
         self._runtime = Runtime(tell_sender(self._directory))
-        self._sessions = Sessions(self._runtime, self._directory, lambda: f"token-{next(self._tokens)}")
+        self._sessions = Sessions(
+            self._runtime, self._directory, self._ports.journal, lambda: f"token-{next(self._tokens)}"
+        )
         self._deadlines = Deadlines(self._runtime.batch)
         self._desk = WebmailDesk(self._sessions, self._deadlines, now, self._files)
         await self._nursery.start(self._run)
@@ -383,7 +386,18 @@ async def memory_stage() -> AsyncIterator[MemoryStage]:
     archive = MemoryArchive(now)
     words = MemoryHistorySearch()
     histories = SearchedHistories(archive.histories, words)
-    ports = Ports(archive, accounts, search, words, archive.texts, archive.retention, histories, archive.files, now)
+    ports = Ports(
+        archive,
+        accounts,
+        search,
+        words,
+        archive.texts,
+        archive.retention,
+        histories,
+        archive.files,
+        MemoryJournal(),
+        now,
+    )
     async with trio.open_nursery() as nursery:
         stage = MemoryStage(ports, nursery)
         await stage.start()
