@@ -5,7 +5,7 @@ BIN := .venv/bin
 UI := gateways/webmail_ui
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: run test check ui ui-check format fuzz hostile-memory kill resume faults devices scale search load load-peers load-gate clean
+.PHONY: run test check ui ui-check format fuzz hostile-memory kill cuts crowd resume faults devices scale search load load-peers load-gate clean
 
 run: .venv/ready ui
 	$(BIN)/rookery demo
@@ -40,6 +40,13 @@ format: .venv/ready
 # a contact among a hundred thousand.
 kill: .venv/ready
 	$(BIN)/python -m tests.faults.kill --rounds 100
+
+# Two browsers chat while their sockets are cut five hundred times; ten thousand contacts in the page.
+cuts: .venv/ready ui
+	$(BIN)/python -m tests.browser.cuts --cuts 500
+
+crowd: .venv/ready ui
+	$(BIN)/python -m tests.browser.crowd
 
 # A hundred times kill -9, or broken connections, and every session goes on.
 resume: .venv/ready

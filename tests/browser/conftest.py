@@ -54,25 +54,27 @@ class Office:
         configuration = folder / "rookery.toml"
         text = configuration.read_text()
         configuration.write_text(text.replace('[web]\nlisten = "127.0.0.1:0"', f'[web]\nlisten = "127.0.0.1:{port}"'))
+        self.port = port
         self.address = f"http://127.0.0.1:{port}/"
         self._browser = browser
         self._desks: list[Desk] = []
 
-    def desk(self, name: str, **options) -> Desk:
-        """Somebody opens the page in a browser of his own."""
+    def desk(self, name: str, port: int = 0, **options) -> Desk:
+        """Somebody opens the page in a browser of his own. `port`: another way to the server."""
         options = {"viewport": {"width": 1360, "height": 820}, "locale": "en-GB", **options}
         context = self._browser.new_context(**options)
         context.set_default_timeout(PATIENCE_MS)
         page: Page = context.new_page()
         desk = Desk(name, page)
         self._desks.append(desk)
-        page.goto(self.address)
+        page.goto(f"http://127.0.0.1:{port or self.port}/")
         return desk
 
     def close(self) -> None:
         complaints = [f"{desk.name}: {complaint}" for desk in self._desks for complaint in desk.complaints]
         for desk in self._desks:
             desk.page.context.close()
+        self._desks.clear()
         assert complaints == []
 
 

@@ -30,7 +30,10 @@ class Desk:
 
     Attributes:
         complaints: what the browser said against the page: errors, and what its policy forbids.
+        themes: in which the page is looked at by `is_accessible`.
     """
+
+    themes: tuple[str, ...] = ("light", "dark")
 
     def __init__(self, name: str, page: Page) -> None:
         self.name = name
@@ -128,9 +131,9 @@ class Desk:
     # -- for all who cannot see ----------------------------------------------------------------------------------------
 
     def is_accessible(self) -> None:
-        """axe-core finds nothing wrong with the page as it is, in both themes."""
+        """axe-core finds nothing wrong with the page as it is, in all `themes`."""
         found = []
-        for theme in ("light", "dark"):
+        for theme in self.themes:
             self.page.emulate_media(color_scheme=theme)
             if not self.page.evaluate("'axe' in window"):
                 self.page.evaluate(AXE.read_text("utf-8"))

@@ -208,29 +208,6 @@ def test_a_phone(office):
     expect(alice.page.get_by_role("list", name="Contacts")).to_be_visible()
 
 
-def test_without_a_mouse(office):
-    bob = office.desk("bob").is_in()
-    page = office.desk("alice").page
-    expect(page.get_by_role("textbox", name="Address")).to_be_focused()
-    page.keyboard.type("alice@localhost")
-    page.keyboard.press("Tab")
-    page.keyboard.type("alice-secret")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("list", name="Contacts")).to_be_visible()
-    page.get_by_role("searchbox").focus()
-    page.keyboard.type("berger")
-    expect(page.get_by_role("list", name="Contacts").get_by_role("listitem")).to_have_count(1)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Bob Berger")).to_be_visible()
-    page.get_by_role("button", name="Chat in this pane").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.type("no mouse needed")
-    page.keyboard.press("Enter")
-    bob.opens("Alice Arden")
-    bob.hears("no mouse needed")
-
-
 def resource_of(person: Person, name: str) -> str:
     """The resource of the one device of a member, once it was seen."""
     person._wait(lambda: any(jid.startswith(f"{name}@") for jid in person.seen), f"a device of {name}")

@@ -209,6 +209,23 @@ test("history is loaded page by page and merges with what came meanwhile", async
   expect(world.line.of("history").length).toBe(2);
 });
 
+test("a long conversation is trimmed at its beginning, and loaded again from there", async () => {
+  const world = new World();
+  world.begin();
+  const chats = ["one", "two", "three", "four"].map((body) => chat(BOB, body));
+  for (const [index, one] of chats.entries()) world.line.says({ ...one, n: index + 1 });
+  const conversation = world.model.conversation(BOB);
+  conversation.isLoaded = conversation.isComplete = true;
+  expect(conversation.trim(4, 2)).toBe(false);
+  expect(conversation.trim(3, 2)).toBe(true);
+  expect(bodies(world)).toEqual(["three", "four"]);
+  const older = world.model.load(BOB, true);
+  expect(world.line.of("history")[0]).toMatchObject({ before: chats[2]?.id });
+  world.line.says({ t: "history", q: 1, items: chats.slice(0, 2), complete: true });
+  await older;
+  expect(bodies(world)).toEqual(["one", "two", "three", "four"]);
+});
+
 test("after a long absence no gap is passed over", async () => {
   const world = new World();
   world.begin();

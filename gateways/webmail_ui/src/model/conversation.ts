@@ -104,6 +104,16 @@ export class Conversation {
     this.view = null;
   }
 
+  /** Forget the oldest when there are more than `most` items, down to `kept`; they can be loaded again. */
+  trim(most: number, kept: number): boolean {
+    if (this.items.length <= most) return false;
+    this.items = this.items.slice(-kept);
+    this.ids = new Set(this.items.map((item) => item.id));
+    this.isComplete = false;
+    this.view = null;
+    return true;
+  }
+
   /** It is not known any more whether something is missing at the end. */
   forget(): void {
     this.isLoaded = false;

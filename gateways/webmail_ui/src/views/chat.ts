@@ -15,6 +15,9 @@ import { View } from "./view";
 
 /** So near to an end, in pixels, the list is taken to be there. */
 const NEAR = 80;
+/** Messages that are kept loaded at the end of a long day; who reads upwards has as many as he wants. */
+const MOST = 600;
+const KEPT = 300;
 /** Pages of older messages that are fetched on the way to one that was searched for; beyond, the history shows it. */
 const PAGES_TO_TARGET = 6;
 
@@ -82,6 +85,7 @@ export class ChatView extends View {
       this.readBefore = conversation.unread > 0 ? conversation.read || "0" : "";
     }
     if (this.model.isUp) void this.model.load(this.peer);
+    if (this.isAtEnd) this.model.conversation(this.peer).trim(MOST, KEPT);
     this.keepPlace();
   }
 

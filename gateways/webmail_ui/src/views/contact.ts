@@ -5,6 +5,7 @@ import type { Person } from "../model/frames";
 import { t } from "../text/text";
 import { face, presenceText, statusLine } from "./face";
 import { icons } from "./icons";
+import { start } from "./start";
 import { View } from "./view";
 
 /** How long a status lasts is said in minutes. */
@@ -21,9 +22,7 @@ export class ContactView extends View {
   }
 
   protected override render(): TemplateResult {
-    if (!this.address) {
-      return html`<div class="nobody">${icons.people}<p>${t("contact.none")}</p><small>${t("contact.none.hint")}</small></div>`;
-    }
+    if (!this.address) return start(this.model, (peer) => this.tell("pick-chat", peer));
     const person = this.model.person(this.address);
     return html`<div class="toolbar" role="toolbar" aria-label=${t("contact.toolbar")}>
         <button class="icon-button narrow-only" aria-label=${t("contact.back")} @click=${() => this.tell("back", null)}>

@@ -49,7 +49,7 @@ export class Finder extends View {
   protected override render(): TemplateResult {
     const count = this.found?.length ?? 0;
     const words = this.found === null ? "" : count === 0 ? t("find.none") : t("find.at", { at: this.at + 1, count });
-    return html`<form class="finder" role="search" @submit=${this.submit} @keydown=${this.key}>
+    return html`<form class="finder" role="search" aria-label=${t("find.label")} @submit=${this.submit} @keydown=${this.key}>
       <input type="search" aria-label=${t("find.label")} placeholder=${t("find.label")} .value=${this.words} autocomplete="off"
         maxlength="256" @input=${this.typed} />
       <small role="status">${words || nothing}</small>

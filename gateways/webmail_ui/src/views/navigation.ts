@@ -66,7 +66,7 @@ export class Navigation extends View {
 
   protected override render(): TemplateResult {
     const unread = this.model.unread;
-    return html`<form class="search" role="search" @submit=${this.submit}>
+    return html`<form class="search" role="search" aria-label=${t("nav.search")} @submit=${this.submit}>
         <input type="search" aria-label=${t("nav.search")} placeholder=${t("nav.search")} .value=${this.text} maxlength="256"
           autocomplete="off" spellcheck="false" @input=${this.typed} @keydown=${this.searchKey} />
         <button class="icon-button" aria-label=${t("nav.search.submit")}>${icons.search}</button>

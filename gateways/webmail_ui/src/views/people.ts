@@ -98,7 +98,7 @@ export class People extends View {
       <button class="row ${isSelected ? "selected" : ""}" aria-current=${isSelected ? "true" : nothing} tabindex=${isStop ? 0 : -1}
         @click=${() => this.tell("pick", person.address)} @dblclick=${() => this.tell("open-chat", person.address)}>
         ${face(person, "m", this.model.photo(person.address), status)}
-        <span class="row-words"><span class="row-name ${unread ? "strong" : ""}">${hits(person.name, this.search)}<span class="hidden">${presenceText(status)}</span></span>
+        <span class="row-words"><span class="row-name ${unread ? "strong" : ""}"><span>${hits(person.name, this.search)}</span><span class="hidden">${presenceText(status)}</span></span>
           <small>${hits(second, this.search)}</small></span>
         ${unread ? html`<span class="badge">${unread}</span>` : nothing}
       </button>
