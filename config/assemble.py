@@ -87,7 +87,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: trio.
         OSError: an address cannot be listened on.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    with await control.claim_for_server(settings.data_dir):
+    with _no_garbage_yet(), await control.claim_for_server(settings.data_dir):
         async with open_stores(settings.data_dir) as stores:
             server = await _Server.prepare(settings, stores)
             await server.run(ready, trio.Event() if stop is None else stop)
@@ -318,9 +318,20 @@ class _Server:
 
 
 @contextmanager
+def _no_garbage_yet() -> Iterator[None]:
+    """A start makes much that stays, and the collector would look at all of it again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
 def _settled_garbage() -> Iterator[None]:
     """What lives when the server is ready lives to its end: the collector need not look at it again."""
     before = gc.get_threshold()
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)

@@ -280,6 +280,9 @@ class Accounts(Protocol):
     async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
         """The whole directory of a domain, removed contacts that are still remembered included."""
 
+    async def changes(self, domain: str, after: int) -> "DirectoryChanges":
+        """The part of the directory that changed after this version, and how large all of it is."""
+
     async def aliases(self, domain: str) -> list[Contact]:
         """The aliases of a domain; costs nothing for its members."""
 
@@ -364,6 +367,20 @@ class Accounts(Protocol):
 
     async def set_photo(self, address: str, photo: Photo | None) -> None:
         """Keep or drop the user's picture."""
+
+
+class DirectoryChanges(msgspec.Struct, frozen=True):
+    """What changed of a domain's directory.
+
+    Attributes:
+        entries: contacts that were added or changed, and removed ones that are still remembered.
+        contacts: how many the whole directory has.
+        version: of the newest change at all, removals among them; 0: there is none.
+    """
+
+    entries: list[Contact | RemovedContact]
+    contacts: int
+    version: int
 
 
 class Verifier(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ import msgspec
 
 from engine.contacts import REMOVED_REMEMBERED, Contact, ContactKind, PersonalContact, RemovedContact
 from engine.messages import Photo
-from engine.ports import Login, StorageUnavailable, Verifier
+from engine.ports import DirectoryChanges, Login, StorageUnavailable, Verifier
 from index import belongings
 from index.account_checks import problems
 from index.asyncio_island import Island
@@ -81,13 +81,14 @@ class SqliteAccounts:
 
     async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
         """See `engine.ports.Accounts.contacts`; contacts first, each kind in the order of change."""
+        return await self._island.run(self._database.read, lambda connection: _entries(connection, domain, 0))
 
-        def read(connection: sqlite3.Connection) -> list[Contact | RemovedContact]:
-            rows = connection.execute(_CONTACTS + "WHERE domain.name = ? ORDER BY changed", (domain,))
-            found: list[Contact | RemovedContact] = [_contact(row) for row in rows]
-            rows = connection.execute(_REMOVED, (domain,))
-            found += [RemovedContact(address=a, kind=_KINDS[kind], changed=c) for a, kind, c in rows]
-            return found
+    async def changes(self, domain: str, after: int) -> DirectoryChanges:
+        """See `engine.ports.Accounts.changes`."""
+
+        def read(connection: sqlite3.Connection) -> DirectoryChanges:
+            contacts, version = connection.execute(_EXTENT, {"domain": domain}).fetchone()
+            return DirectoryChanges(_entries(connection, domain, after), contacts, version)
 
         return await self._island.run(self._database.read, read)
 
@@ -348,7 +349,17 @@ _CONTACTS: Final = """
 """
 _REMOVED: Final = """
     SELECT address, kind, changed FROM removed_contact JOIN domain ON domain.id = removed_contact.domain
-    WHERE domain.name = ? ORDER BY changed
+    WHERE domain.name = ? AND changed > ? ORDER BY changed
+"""
+_EXTENT: Final = """
+    WITH known (id) AS (SELECT id FROM domain WHERE name = :domain)
+    SELECT
+        (SELECT count(*) FROM contact WHERE domain = known.id),
+        max(
+            ifnull((SELECT max(changed) FROM contact WHERE domain = known.id), 0),
+            ifnull((SELECT max(changed) FROM removed_contact WHERE domain = known.id), 0)
+        )
+    FROM (SELECT (SELECT id FROM known) AS id) AS known
 """
 _CONTACT_COLUMNS: Final = "contact (address, domain, kind, name, title, department, phone, members, changed)"
 _OR_REPLACE_CONTACT: Final = """
@@ -378,6 +389,14 @@ def _domain(address: str) -> str:
 def _contact_row(c: Contact, domain: int) -> tuple[Any, ...]:
     members = _text(c.members)
     return (c.address, domain, c.kind.value, c.name, c.title, c.department, c.phone, members, c.changed)
+
+
+def _entries(connection: sqlite3.Connection, domain: str, after: int) -> list[Contact | RemovedContact]:
+    rows = connection.execute(_CONTACTS + "WHERE domain.name = ? AND changed > ? ORDER BY changed", (domain, after))
+    found: list[Contact | RemovedContact] = [_contact(row) for row in rows]
+    rows = connection.execute(_REMOVED, (domain, after))
+    found += [RemovedContact(address=address, kind=_KINDS[kind], changed=changed) for address, kind, changed in rows]
+    return found
 
 
 def _contact(row: Any) -> Contact:

@@ -15,7 +15,7 @@ from engine.contacts import REMOVED_REMEMBERED, Contact, PersonalContact, Remove
 from engine.jid import Jid
 from engine.limits import LOGINS
 from engine.messages import Chat, Photo
-from engine.ports import NOTHING, Cursor, Draft, Login, Notes, StorageUnavailable, Stored, Verifier
+from engine.ports import NOTHING, Cursor, DirectoryChanges, Draft, Login, Notes, StorageUnavailable, Stored, Verifier
 from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.memory_files import MemoryFiles
@@ -208,6 +208,13 @@ class MemoryAccounts:
             return []
         mine = self._domains[domain]
         return [*sorted(mine.contacts.values(), key=lambda contact: contact.changed), *mine.removed.values()]
+
+    async def changes(self, domain: str, after: int) -> DirectoryChanges:
+        """See `engine.ports.Accounts.changes`."""
+        entries = await self.contacts(domain)
+        contacts = sum(isinstance(entry, Contact) for entry in entries)
+        version = max((entry.changed for entry in entries), default=0)
+        return DirectoryChanges([entry for entry in entries if entry.changed > after], contacts, version)
 
     async def aliases(self, domain: str) -> list[Contact]:
         """See `engine.ports.Accounts.aliases`."""

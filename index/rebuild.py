@@ -13,7 +13,7 @@ the state before. Nothing keeps the trio loop for more than some milliseconds.
 page. An index that knows more than the archive belongs to another one (a database restored from a copy) and is made anew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Final, Protocol
@@ -23,9 +23,6 @@ import trio
 
 from engine.contacts import Contact, RemovedContact
 from engine.ports import Accounts, Archive, ContactSearch, FreshHistory, HistorySearch, Texts
-
-_SLICE: Final = 5_000  # entries looked at between two checkpoints: under 1 ms
-
 
 PAGE: Final = 256
 """Messages read at a time."""
@@ -101,42 +98,24 @@ async def _bring_changes(search: IndexedContacts, accounts: Accounts, domain: st
     if watermark is None:
         return None
     async with search.writing() as writing:
-        entries = await accounts.contacts(domain)
-        changes, contacts, version = await _since(entries, watermark)
-        if version < watermark:
+        changes = await accounts.changes(domain, watermark)
+        if changes.version < watermark:
             return None
-        await writing.put(changes)
+        await writing.put(changes.entries)
         # Also without a change: the domain counts as complete from now on, and updates move its watermark.
-        writing.mark(domain, version)
-    if await search.count(domain) != contacts:
+        writing.mark(domain, changes.version)
+    if await search.count(domain) != changes.contacts:
         return None
-    return Brought(domain, Outcome.CHANGES if changes else Outcome.UNCHANGED, len(changes))
+    return Brought(domain, Outcome.CHANGES if changes.entries else Outcome.UNCHANGED, len(changes.entries))
 
 
 async def _bring_anew(search: IndexedContacts, accounts: Accounts, domain: str) -> Brought:
     async with search.writing() as writing:
-        entries = await accounts.contacts(domain)
-        _, contacts, version = await _since(entries, 0)
+        everything = await accounts.changes(domain, 0)
         writing.forget(domain)
-        await writing.put((entry for entry in entries if isinstance(entry, Contact)), is_new=True)
-        writing.mark(domain, version)
-    return Brought(domain, Outcome.ANEW, contacts)
-
-
-async def _since(
-    entries: Sequence[Contact | RemovedContact], version: int
-) -> tuple[list[Contact | RemovedContact], int, int]:
-    """What changed after the version, the number of contacts, the newest version (0 if there are none)."""
-    changes: list[Contact | RemovedContact] = []
-    contacts = newest = 0
-    for start in range(0, len(entries), _SLICE):
-        await trio.lowlevel.checkpoint()
-        for entry in entries[start : start + _SLICE]:
-            contacts += isinstance(entry, Contact)
-            newest = max(newest, entry.changed)
-            if entry.changed > version:
-                changes.append(entry)
-    return changes, contacts, newest
+        await writing.put((entry for entry in everything.entries if isinstance(entry, Contact)), is_new=True)
+        writing.mark(domain, everything.version)
+    return Brought(domain, Outcome.ANEW, everything.contacts)
 
 
 async def leave_other_archives(search: HistorySearch, archive: Archive) -> None:

@@ -330,7 +330,9 @@ async def everything(accounts):
     state = {"domains": await accounts.domains()}
     for domain in (X, Y):
         contacts = [plain(each) for each in await accounts.contacts(domain)]
-        state[domain] = contacts, await accounts.block_lists(domain)
+        changes = [await accounts.changes(domain, after) for after in (0, 2, 1_000)]
+        changed = [([plain(each) for each in one.entries], one.contacts, one.version) for one in changes]
+        state[domain] = contacts, changed, await accounts.block_lists(domain)
     for address in (ANN, BOB, TEAM, YVES):
         found = await accounts.find(address)
         keys = [await accounts.verifier(address, name) for name in ("sha-1", "sha-256")]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.contacts import Contact, ContactKind, RemovedContact
+from engine.ports import DirectoryChanges
 from index.contacts import TantivyContacts
 from index.memory_search import MemoryContacts
 from index.rebuild import Brought, Outcome, bring_up_to_date
@@ -24,8 +25,11 @@ class Database:
     async def domains(self) -> list[str]:
         return list(self.entries)
 
-    async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
-        return list(self.entries[domain].values())
+    async def changes(self, domain: str, after: int) -> DirectoryChanges:
+        entries = list(self.entries[domain].values())
+        contacts = sum(isinstance(entry, Contact) for entry in entries)
+        version = max((entry.changed for entry in entries), default=0)
+        return DirectoryChanges([entry for entry in entries if entry.changed > after], contacts, version)
 
     def add(self, address: str, name: str = "") -> Contact:
         contact = Contact(address=address, name=name, changed=self.version(address) + 1)
