@@ -97,7 +97,7 @@ def choose(chat: Chat, owner: str, sessions: Mapping[str, Presence | None], copi
     if chat.via is not None and chat.sender.bare == owner:
         # The session that sent it has said it already, and those that get a copy of what is sent know it, too.
         takers = tuple(r for r in takers if r != chat.sender.resource and (r not in copied or not chat.is_copied))
-    account = _state(chat.to if chat.via is None else Jid(owner), takers, sessions)
+    account = _state(chat.to if chat.via is None else None, takers, sessions)
     decided = _OUTCOMES[account, chat.kind]
     if decided is Outcome.ALL:
         resources = takers
@@ -132,8 +132,9 @@ def copies_of_sent(chat: Chat, sessions: Mapping[str, Presence | None], copied: 
     return tuple(r for r in copied if r != chat.sender.resource and sees_others(sessions.get(r)))
 
 
-def _state(to: Jid, takers: tuple[str, ...], sessions: Mapping[str, Presence | None]) -> Account:
-    if to.is_bare:
+def _state(to: Jid | None, takers: tuple[str, ...], sessions: Mapping[str, Presence | None]) -> Account:
+    """`to`: as it was sent; None: to an alias, which means the account."""
+    if to is None or to.is_bare:
         return Account.BARE_TAKEN if takers else Account.BARE_WAITING
     if to.resource in sessions:
         return Account.FULL_MATCH

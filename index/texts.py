@@ -95,11 +95,16 @@ def side_of(owner: str, peer: str, role: int, sender_resource: str, target_resou
     return Side(owner, peer, (target_resource if role == Role.SENT else sender_resource,))
 
 
-_MESSAGES: Final = "SELECT id, body, sender_resource, target_resource FROM message WHERE id > ? ORDER BY id LIMIT ?"
-
-_ENTRIES: Final = """
-    SELECT id, owner, peer, role FROM entry INDEXED BY entry_by_message WHERE id > ? AND id <= ? ORDER BY id
+_MESSAGES: Final = """
+    SELECT id, body, sender, sender_resource, ifnull(via, target), target_resource
+    FROM message WHERE id > ? ORDER BY id LIMIT ?
 """
+
+_Row = tuple[int, str, int, str, int, str]
+"""Of `_MESSAGES`."""
+
+_OWNERS: Final = "SELECT id, owner FROM entry INDEXED BY entry_by_message WHERE id > ? AND id <= ? ORDER BY id"
+"""The index has all that is asked for. Role and peer follow from the message, see `index.ledger`."""
 
 
 def _page(connection: sqlite3.Connection, after: int, limit: int, jids: dict[int, str]) -> list[Indexed]:
@@ -108,33 +113,35 @@ def _page(connection: sqlite3.Connection, after: int, limit: int, jids: dict[int
     if not messages:
         return []
     first, last = messages[0][0], messages[-1][0]
-    entries: dict[int, list[tuple[int, int, int]]] = {message[0]: [] for message in messages}
-    rows = connection.execute(_ENTRIES, (after, last))
-    for count, (message_id, *side) in enumerate(rows):
+    owners: dict[int, list[int]] = {message[0]: [] for message in messages if message[1]}
+    rows = connection.execute(_OWNERS, (after, last))
+    for count, (message_id, owner) in enumerate(rows):
         if count >= PAGE_SIDES and message_id > first:
             last = message_id - 1
             break
-        entries[message_id].append(side)
+        if message_id in owners:  # it has a body
+            owners[message_id].append(owner)
     rows.close()
-    _learn(
-        connection,
-        jids,
-        {number for of_one in entries.values() for owner, peer, _ in of_one for number in (owner, peer)},
-    )
-    page: list[Indexed] = []
-    for message_id, body, sender_resource, target_resource in messages:
-        if message_id > last:
-            break
-        sides = [
-            side_of(jids[owner], jids[peer], role, sender_resource, target_resource)
-            for owner, peer, role in (entries[message_id] if body else ())
-        ]
-        page.append(Indexed(message_id, body, tuple(sorted(sides, key=_owner))))
-    return page
+    numbers = {number for message in messages for number in (message[2], message[4])}
+    _learn(connection, jids, numbers.union(*owners.values()))
+    return [
+        Indexed(message[0], message[1], _sides(message, owners.get(message[0], ()), jids))
+        for message in messages
+        if message[0] <= last
+    ]
 
 
-def _messages(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, str, str, str]]:
-    messages: list[tuple[int, str, str, str]] = []
+def _sides(message: _Row, owners: Sequence[int], jids: Mapping[int, str]) -> tuple[Side, ...]:
+    _, _, sender, sender_resource, target, target_resource = message
+    peer, resources = jids[sender], (sender_resource,)
+    sides = [Side(jids[owner], peer, resources) for owner in owners if owner != sender]
+    if sender in owners:
+        sides.append(side_of(peer, jids[target], Role.SENT, sender_resource, target_resource))
+    return tuple(sorted(sides, key=_owner))
+
+
+def _messages(connection: sqlite3.Connection, after: int, limit: int) -> list[_Row]:
+    messages: list[_Row] = []
     size = 0
     rows = connection.execute(_MESSAGES, (after, limit))
     for row in rows:
