@@ -19,6 +19,7 @@ What you find in this package, all of it plain functions over values, without tr
 `contacts`         the domain as a contact list; roster versions; a user's own additions
 `alias`            whom an alias reaches, and which may not be made
 `blocking`         whom a member shuts out, and what that stops
+`photos`           what a user's own photo may be
 `administration`   what an operator can ask for
 `retention`        what goes from the archive for good: what is too old, and the history of who was removed
 `files`            files that messages carry: their addresses, who may have them, when they go

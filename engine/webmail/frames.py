@@ -137,6 +137,13 @@ class AskCard(Frame, frozen=True, tag="card"):
     address: str
 
 
+class SetPhoto(Frame, frozen=True, tag="photo"):
+    """The person's own photo from now on, in base64: what `engine.photos` takes; empty: none. The answer is `Done`."""
+
+    q: int
+    photo: str = ""
+
+
 class AskSince(Frame, frozen=True, tag="since"):
     """How long a contact has had the status that it has."""
 
@@ -148,7 +155,20 @@ class Ping(Frame, frozen=True, tag="ping"):
     """Is anybody there?"""
 
 
-Asked = Hello | Say | Typing | Read | SetStatus | AskHistory | AskConversations | Find | AskCard | AskSince | Ping
+Asked = (
+    Hello
+    | Say
+    | Typing
+    | Read
+    | SetStatus
+    | AskHistory
+    | AskConversations
+    | Find
+    | AskCard
+    | SetPhoto
+    | AskSince
+    | Ping
+)
 
 
 # -- to the browser ----------------------------------------------------------------------------------------------------
@@ -361,6 +381,12 @@ class Since(Frame, frozen=True, tag="since"):
     q: int
     address: str
     seconds: int | None = None
+
+
+class Done(Frame, frozen=True, tag="done"):
+    """What was asked for is done, and kept."""
+
+    q: int
 
 
 class Refused(Frame, frozen=True, tag="refused"):

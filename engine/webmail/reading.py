@@ -19,6 +19,7 @@ from engine.files import FileOffer, read_ticket
 from engine.jid import Jid, JidError
 from engine.limits import CONVERSATIONS_PAGE, HISTORY_PAGE, SEARCH_CHARACTERS, SEARCH_RESULTS
 from engine.messages import parse_id
+from engine.photos import read_photo
 from engine.presence import Presence, Status
 from engine.webmail import frames as f
 from engine.xmpp.shapes import STANZA_IDS
@@ -192,6 +193,10 @@ def _ask_card(frame: f.AskCard, session: Jid, tab: int) -> Sequence[Command]:
     return (m.FetchCard(_request(session, tab, frame.q), Jid.parse(frame.address).bare),)
 
 
+def _set_photo(frame: f.SetPhoto, session: Jid, tab: int) -> Sequence[Command]:
+    return (m.SetPhoto(_request(session, tab, frame.q), read_photo(frame.photo)),)
+
+
 def _ask_since(frame: f.AskSince, session: Jid, tab: int) -> Sequence[Command]:
     return (m.FetchStatus(_request(session, tab, frame.q), Jid.parse(frame.address).bare),)
 
@@ -222,5 +227,6 @@ _READERS: dict[type, Callable[[Any, Jid, int], Sequence[Command]]] = {
     f.AskConversations: _ask_conversations,
     f.Find: _find,
     f.AskCard: _ask_card,
+    f.SetPhoto: _set_photo,
     f.AskSince: _ask_since,
 }

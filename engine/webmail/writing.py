@@ -200,6 +200,10 @@ class Writer:
     def _since(self, event: m.StatusFetched) -> bytes:
         return f.encode(f.Since(_q(event.request), event.address, event.seconds))
 
+    def _done(self, event: m.RequestDone) -> bytes | None:
+        q = _q(event.request)
+        return f.encode(f.Done(q)) if q else None
+
     def _refused(self, event: m.RequestRefused) -> bytes | None:
         q = _q(event.request)
         return f.encode(f.Refused(q, event.condition.value, event.text)) if q else None
@@ -220,6 +224,7 @@ class Writer:
         m.ContactsFound: _found,
         m.CardFetched: _card,
         m.StatusFetched: _since,
+        m.RequestDone: _done,
         m.RequestRefused: _refused,
     }
 

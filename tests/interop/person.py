@@ -224,6 +224,16 @@ class Person:
         self._wait(lambda: any(heard.body == body for heard in self.heard), f"message {body!r}")
         return next(heard for heard in self.heard if heard.body == body)
 
+    def shows_photo(self, png: bytes) -> None:
+        """Set the own photo (XEP-0054)."""
+
+        async def publish() -> None:
+            card = self.client.plugin["xep_0054"].make_vcard()
+            card["PHOTO"]["TYPE"], card["PHOTO"]["BINVAL"] = "image/png", png
+            await self.client.plugin["xep_0054"].publish_vcard(card)
+
+        self.do(publish)
+
     def hears_of_file(self, name: str) -> str:
         """The address that a message gives for a file of this name."""
         self._wait(lambda: any(heard.body.endswith(f"/{name}") for heard in self.heard), f"the file {name!r}")

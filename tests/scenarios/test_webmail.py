@@ -1,5 +1,7 @@
 """Plays of webmail: browsers and XMPP clients in the same conversations."""
 
+import base64
+
 import trio
 
 from engine import administration as a
@@ -55,6 +57,20 @@ async def test_statuses_are_seen_both_ways(stage: Stage):
         await carol.sees(alice.bare, status)
     await bob.is_present("xa")
     await alice.sees(bob.bare, "Away")
+
+
+@play
+async def test_a_photo_is_set_and_seen_on_both_channels(stage: Stage):
+    alice, bob = await stage.enter_web("alice"), await stage.enter("bob")
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n and so on").decode()
+    assert (await alice.asks("photo", photo=png))["t"] == "done"
+    card = await bob.asks("<vCard xmlns='vcard-temp'/>", to=alice.bare)
+    assert card.findtext("{vcard-temp}vCard/{vcard-temp}PHOTO/{vcard-temp}BINVAL") == png
+    assert (await alice.asks("card", address=alice.bare))["photo"] == f"data:image/png;base64,{png}"
+    svg = base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode()
+    assert (await alice.asks("photo", photo=svg))["condition"] == "not-acceptable"
+    assert (await alice.asks("photo"))["t"] == "done"
+    assert "photo" not in await alice.asks("card", address=alice.bare)
 
 
 @play

@@ -6,23 +6,20 @@ every photo.
 """
 
 import base64
-import binascii
 from collections.abc import Iterable
 from typing import Final
 
 from engine import messages as m
 from engine.contacts import Contact
 from engine.errors import Condition, Refusal
-from engine.limits import PHOTO_BYTES
 from engine.messages import Photo
+from engine.photos import read_photo
 from engine.xmpp.mux import Asked, Feature, Outcome, Place, Recipient, Reply
 from engine.xmpp.stanzas import refusal, result
 from engine.xmpp.xml import E, Element, clean_text
 
 VCARD: Final = "vcard-temp"
 _CARD = f"{{{VCARD}}}vCard"
-
-_SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
 def fetch_own(asked: Asked) -> Iterable[Outcome]:
@@ -38,7 +35,8 @@ def fetch(asked: Asked) -> Iterable[Outcome]:
 def set_photo(asked: Asked) -> Iterable[Outcome]:
     """The own photo, from a whole card."""
     try:
-        yield m.SetPhoto(asked.request, read_photo(asked.child))
+        photo = asked.child.find("PHOTO", VCARD)
+        yield m.SetPhoto(asked.request, read_photo("" if photo is None else photo.find_text("BINVAL", VCARD)))
     except Refusal as refused:
         yield Reply(refusal(asked.request, refused.condition, refused.text))
 
@@ -46,37 +44,6 @@ def set_photo(asked: Asked) -> Iterable[Outcome]:
 def ask_who(asked: Asked) -> Iterable[Outcome]:
     """Somebody else's card cannot be changed; but first, is there somebody?"""
     yield m.FetchContact(asked.request, asked.request.to)
-
-
-def read_photo(card: Element) -> Photo | None:
-    """The picture in a card; None: it has none.
-
-    Raises:
-        Refusal: no base64, too large, or none of the kinds of picture that every client can show.
-    """
-    photo = card.find("PHOTO", VCARD)
-    text = "" if photo is None else "".join(photo.find_text("BINVAL", VCARD).split())
-    if not text:
-        return None
-    if len(text) > PHOTO_BYTES * 4 // 3 + 4:
-        raise Refusal(Condition.NOT_ACCEPTABLE, f"a photo may have {PHOTO_BYTES} bytes")
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Refusal(Condition.BAD_REQUEST, "the photo is no base64") from error
-    if len(data) > PHOTO_BYTES:
-        raise Refusal(Condition.NOT_ACCEPTABLE, f"a photo may have {PHOTO_BYTES} bytes")
-    return Photo(_media_type(data), data)
-
-
-def _media_type(data: bytes) -> str:
-    """From the data and not from what the client says: webmail shows it in a browser, where an SVG is a program."""
-    for signature, media_type in _SIGNATURES:
-        if data.startswith(signature):
-            return media_type
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    raise Refusal(Condition.NOT_ACCEPTABLE, "a photo is a PNG, JPEG, GIF or WebP")
 
 
 def render_card(event: m.CardFetched, _recipient: Recipient) -> bytes:

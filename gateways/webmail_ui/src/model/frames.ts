@@ -90,6 +90,7 @@ export type Told = { n?: number; q?: number } & (
   | { t: "history"; items?: (ChatFrame | DisplayedFrame)[]; complete?: boolean }
   | { t: "found"; addresses?: string[]; complete?: boolean }
   | { t: "card"; address: string; photo?: string }
+  | { t: "done" }
   | { t: "since"; address: string; seconds?: number }
   | { t: "refused"; condition: string; text?: string }
   | { t: "pong" }

@@ -290,6 +290,17 @@ export class Model {
     return this.people.get(address)?.alias ? undefined : this.photos.get(address);
   }
 
+  /** Look whether a contact has another photo by now. */
+  refreshPhoto(address: string): void {
+    if (!this.people.get(address)?.alias) this.photos.refresh(address);
+  }
+
+  /** The person's own photo from now on, in base64; empty: none. */
+  async setPhoto(photo: string): Promise<void> {
+    await this.ask<"done">({ t: "photo", photo });
+    this.photos.refresh(this.you);
+  }
+
   /** Read in the history of a conversation, from anywhere. */
   reader(peer: string): Reader {
     return new Reader((frame) => this.ask<"history">(frame), peer, this.you);

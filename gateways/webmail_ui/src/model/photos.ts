@@ -30,17 +30,24 @@ export class Photos {
     return known || undefined;
   }
 
+  /** Ask once more for what may have changed. */
+  refresh(address: string): void {
+    if (this.known.has(address) && !this.wishes.includes(address)) this.wishes.push(address);
+    this.fetchMore();
+  }
+
   private fetchMore(): void {
     while (this.asking < AT_ONCE) {
       const address = this.wishes.pop();
       if (address === undefined) return;
-      this.keep(address, "");
+      const before = this.known.get(address);
+      this.keep(address, before ?? "");
       this.asking += 1;
       void this.fetch(address)
         .then((photo) => {
-          const isPhoto = photo.startsWith("data:image/");
-          this.keep(address, isPhoto ? photo : "");
-          if (isPhoto) this.changed();
+          const now = photo.startsWith("data:image/") ? photo : "";
+          this.keep(address, now);
+          if (now !== (before ?? "")) this.changed();
         })
         .catch(() => undefined)
         .finally(() => {

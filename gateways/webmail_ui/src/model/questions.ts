@@ -6,7 +6,7 @@ import type { Answer, Told } from "./frames";
 /** The answer was no: a failure of the question, not of the line. */
 export class Refusal extends Error {}
 
-const ANSWERS = new Set(["history", "conversations", "found", "card", "since", "refused"]);
+const ANSWERS = new Set(["history", "conversations", "found", "card", "since", "done", "refused"]);
 
 interface Question {
   frame: object;

@@ -26,6 +26,8 @@ export const de: Record<Key, string> = {
   "status.Offline.meaning":
     "Hier kommen keine Nachrichten an, und alle erscheinen Ihnen nicht verfügbar. Ihre anderen Chat-Programme laufen weiter.",
   "status.words": "Woran sind Sie gerade?",
+  "status.photo": "Foto ändern",
+  "status.photo.failed": "Dieses Bild lässt sich nicht zeigen. Bitte wählen Sie ein anderes.",
   "status.signout": "Abmelden",
   "status.theme": "Darstellung",
   "status.theme.auto": "Wie das System",

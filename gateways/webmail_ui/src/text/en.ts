@@ -23,6 +23,8 @@ export const en = {
   "status.Busy.meaning": "Please do not disturb. Chats still arrive.",
   "status.Offline.meaning": "No chats arrive here, and everyone looks unavailable to you. Your other chat programs go on.",
   "status.words": "What are you up to?",
+  "status.photo": "Change photo",
+  "status.photo.failed": "This picture cannot be shown. Choose another one.",
   "status.signout": "Sign out",
   "status.theme": "Appearance",
   "status.theme.auto": "Like the system",

@@ -1,6 +1,6 @@
 // The middle pane: who the selected contact is, and the way to a chat.
 
-import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
+import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import type { Person } from "../model/frames";
 import { t } from "../text/text";
 import { face, presenceText, statusLine } from "./face";
@@ -59,6 +59,10 @@ export class ContactView extends View {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.timer);
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has("address") && this.address) this.model.refreshPhoto(this.address);
   }
 
   private role_(person: Person): string {

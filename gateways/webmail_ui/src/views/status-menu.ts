@@ -2,6 +2,7 @@
 
 import { html, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { Status } from "../model/frames";
+import { portrait } from "../portrait";
 import { type Theme, notifications, preferences } from "../preferences";
 import { t } from "../text/text";
 import { dot, face } from "./face";
@@ -15,13 +16,15 @@ const THEMES: Theme[] = ["auto", "light", "dark"];
 const QUIET: [string, string] = ["18:00", "08:00"];
 
 export class StatusMenu extends View {
-  static override properties: PropertyDeclarations = { ...View.properties, isOpen: { state: true }, isDenied: { state: true } };
+  static override properties: PropertyDeclarations = { ...View.properties, isOpen: { state: true }, isDenied: { state: true }, hasFailed: { state: true } };
   declare isOpen: boolean;
   declare isDenied: boolean;
+  /** The picture that was chosen cannot be the own photo. */
+  declare hasFailed: boolean;
 
   constructor() {
     super();
-    this.isOpen = this.isDenied = false;
+    this.isOpen = this.isDenied = this.hasFailed = false;
   }
 
   override connectedCallback(): void {
@@ -48,7 +51,13 @@ export class StatusMenu extends View {
   private menu(): TemplateResult {
     const { me, status, statusText } = this.model;
     return html`<div class="menu" @keydown=${this.key}>
-      <div class="menu-head"><strong>${me.name}</strong><span>${me.address}</span></div>
+      <div class="menu-head">
+        ${face(me, "m", this.model.photo(me.address))}
+        <span class="menu-words"><strong>${me.name}</strong><small>${me.address}</small></span>
+        <button class="small-button" @click=${() => this.querySelector<HTMLElement>("input[type=file]")?.click()}>${t("status.photo")}</button>
+        <input type="file" hidden accept="image/*" @change=${this.portray} />
+      </div>
+      ${this.hasFailed ? html`<p class="menu-problem" role="alert">${t("status.photo.failed")}</p>` : nothing}
       <div role="menu" aria-label=${t("status.menu")}>
         ${STATUSES.map(
           (one) => html`<div class="menu-item menu-status" role="none">
@@ -132,6 +141,19 @@ export class StatusMenu extends View {
     this.model.setStatus(status, this.model.statusText);
     this.close();
   }
+
+  private readonly portray = async (event: Event): Promise<void> => {
+    const input = event.target as HTMLInputElement;
+    const file = input.files?.[0];
+    input.value = "";
+    if (!file) return;
+    try {
+      await this.model.setPhoto(await portrait(file));
+      this.hasFailed = false;
+    } catch {
+      this.hasFailed = true;
+    }
+  };
 
   private readonly reword = (event: Event): void => {
     this.model.setStatus(this.model.status, (event.target as HTMLInputElement).value.trim());
