@@ -153,6 +153,10 @@ class Directory:
         """The domains that are served; a live view."""
         return self._contacts.keys()
 
+    def contacts(self, domain: str) -> ContactList | None:
+        """The list of one domain; None: it is not served."""
+        return self._contacts.get(domain)
+
     def contact(self, domain: str, address: str) -> Contact | None:
         """The contact at this address among those of one domain; None for all others: a domain is an island."""
         contacts = self._contacts.get(domain)

@@ -348,6 +348,9 @@ class User(TrioActor):
 
     def _has_personal(self, command: m.FetchRoster | m.WatchRoster) -> bool:
         """Whether the own additions are here; if not, the command comes again when they are."""
+        contacts = self._directory.contacts(self._domain)
+        if self._personal is None and contacts is not None and not contacts.may_have_own(self._address):
+            self._personal = {}
         if self._personal is not None:
             return True
         self._waiting_for_personal.append(command)
@@ -367,6 +370,9 @@ class User(TrioActor):
             self._tell(command.request.session.full, m.RequestRefused(command.request, Condition.ITEM_NOT_FOUND))
             return
         # A client that only moves a contact to another group sends its name, too: what is the domain's stays the domain's.
+        contacts = self._directory.contacts(self._domain)
+        if contacts is not None:  # before it is on disk: whoever asks from now on looks there
+            contacts.note_own(self._address)
         name = None if command.name == contact.display_name else command.name
         groups = None if command.groups is not None and set(command.groups) == set(contact.groups) else command.groups
         self._tell(REGISTRAR, msgspec.structs.replace(command, name=name, groups=groups))

@@ -148,11 +148,12 @@ class _Server:
         accounts = stores.accounts
         for domain in settings.domains:
             await accounts.add_domain(domain)
-        domains = {}
+        owners, domains = await accounts.personal_owners(), {}
         for domain in await accounts.domains():
             entries = await accounts.contacts(domain)
             contacts = [entry for entry in entries if isinstance(entry, Contact)]
-            domains[domain] = ContactList(contacts, [e for e in entries if isinstance(e, RemovedContact)])
+            of_domain = [owner for owner in owners if owner.endswith(f"@{domain}")]
+            domains[domain] = ContactList(contacts, [e for e in entries if isinstance(e, RemovedContact)], of_domain)
         blocks = {domain: BlockLists(domain, await accounts.block_lists(domain)) for domain in domains}
         newest, secret = await stores.archive.newest(), await accounts.secret("login")
         return cls(settings, stores, domains=domains, blocks=blocks, newest=newest, secret=secret)

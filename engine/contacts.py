@@ -119,10 +119,20 @@ class RosterVersion(msgspec.Struct, frozen=True):
 class ContactList:
     """The contacts of one domain, and what changed since a version.
 
+    Args:
+        contacts: all of them.
+        removed: those that are remembered.
+        owners: members who set something of their own for a contact (`PersonalContact`), at least; None: perhaps everybody.
+
     Costs: `apply` is O(1); `all` builds a tuple once per change; `since` is O(what changed).
     """
 
-    def __init__(self, contacts: Iterable[Contact] = (), removed: Iterable[RemovedContact] = ()) -> None:
+    def __init__(
+        self,
+        contacts: Iterable[Contact] = (),
+        removed: Iterable[RemovedContact] = (),
+        owners: Iterable[str] | None = None,
+    ) -> None:
         entries: list[Contact | RemovedContact] = [*contacts, *removed]
         entries.sort(key=lambda entry: entry.changed)
         self._contacts = {entry.address: entry for entry in entries if isinstance(entry, Contact)}
@@ -131,6 +141,7 @@ class ContactList:
         self._removed = sum(isinstance(entry, RemovedContact) for entry in self._log.values())
         self._oldest_known = 0
         self.version = entries[-1].changed if entries else 0
+        self._owners = None if owners is None else set(owners)
         self._all: tuple[Contact, ...] | None = None
         self._forget_oldest_removed()
 
@@ -150,6 +161,15 @@ class ContactList:
         if self._all is None:
             self._all = tuple(self._contacts.values())
         return self._all
+
+    def may_have_own(self, member: str) -> bool:
+        """Whether this one may have set something of his own; if not, nobody need be asked what."""
+        return self._owners is None or member in self._owners
+
+    def note_own(self, member: str) -> None:
+        """This one is about to."""
+        if self._owners is not None:
+            self._owners.add(member)
 
     def apply(self, change: Contact | RemovedContact) -> None:
         """Take one change; changes come in the order of their versions."""

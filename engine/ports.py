@@ -330,6 +330,9 @@ class Accounts(Protocol):
     async def personal(self, owner: str) -> list[PersonalContact]:
         """What this user set for his contacts, dropped ones included (for versioning)."""
 
+    async def personal_owners(self) -> set[str]:
+        """Who set anything for his contacts, in all domains; for the others `personal` is empty."""
+
     async def set_personal(
         self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
     ) -> PersonalContact:

@@ -74,7 +74,9 @@ class Logins:
 
     async def _find(self, peer: str, wanted: VerifierWanted) -> Verifier | None:
         """The verifier, after the time that this attempt has to wait."""
-        await trio.sleep(self._throttle.login_delay(peer, wanted.account.bare, trio.current_time()))
+        delay = self._throttle.login_delay(peer, wanted.account.bare, trio.current_time())
+        if delay:
+            await trio.sleep(delay)
         return await self._accounts.verifier(wanted.account.bare, wanted.hash_name)
 
     async def _check(self, wanted: PasswordCheckWanted) -> bool:

@@ -218,6 +218,10 @@ class SqliteAccounts:
             for address, name, groups, changed in rows
         ]
 
+    async def personal_owners(self) -> set[str]:
+        """See `engine.ports.Accounts.personal_owners`."""
+        return await self._island.run(self._database.read, belongings.personal_owners)
+
     async def set_personal(
         self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
     ) -> PersonalContact:

@@ -73,6 +73,19 @@ def use_token(connection: sqlite3.Connection, name: str, until: int, now: int) -
     return insert(connection, "used_token (name, until)", [(name, until)], "ON CONFLICT DO NOTHING") == 1
 
 
+def personal_owners(connection: sqlite3.Connection) -> set[str]:
+    """Who set something for a contact; what each of them set is passed over."""
+    sql = """
+        WITH RECURSIVE found (owner) AS (
+            SELECT min(owner) FROM personal
+            UNION ALL
+            SELECT (SELECT min(owner) FROM personal WHERE owner > found.owner) FROM found WHERE found.owner IS NOT NULL
+        )
+        SELECT owner FROM found WHERE owner IS NOT NULL
+    """
+    return {owner for (owner,) in connection.execute(sql)}
+
+
 def block_lists(connection: sqlite3.Connection, domain: str) -> dict[str, frozenset[str]]:
     """Of each member of a domain who blocks somebody, the addresses."""
     # CROSS JOIN keeps this order: the few who block are looked at, not every member.

@@ -323,6 +323,11 @@ class MemoryAccounts:
         await self._reach_disk()
         return sorted(self._personal.get(owner, {}).values(), key=lambda entry: entry.changed)
 
+    async def personal_owners(self) -> set[str]:
+        """See `engine.ports.Accounts.personal_owners`."""
+        await self._reach_disk()
+        return {owner for owner, entries in self._personal.items() if entries}
+
     async def set_personal(
         self, owner: str, address: str, name: str | None, groups: tuple[str, ...] | None
     ) -> PersonalContact:

@@ -327,7 +327,7 @@ async def outcome_of(accounts, method, *args):
 
 
 async def everything(accounts):
-    state = {"domains": await accounts.domains()}
+    state = {"domains": await accounts.domains(), "owners": await accounts.personal_owners()}
     for domain in (X, Y):
         contacts = [plain(each) for each in await accounts.contacts(domain)]
         changes = [await accounts.changes(domain, after) for after in (0, 2, 1_000)]

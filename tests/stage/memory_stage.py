@@ -200,7 +200,8 @@ class MemoryStage:
         for domain in await accounts.domains():
             entries = await accounts.contacts(domain)
             present = [entry for entry in entries if isinstance(entry, Contact)]
-            domains[domain] = ContactList(present, [e for e in entries if isinstance(e, RemovedContact)])
+            removed = [e for e in entries if isinstance(e, RemovedContact)]
+            domains[domain] = ContactList(present, removed, await accounts.personal_owners())
         blocks = {domain: BlockLists(domain, await accounts.block_lists(domain)) for domain in domains}
         self._directory = Directory()
         self._runtime = Runtime(tell_sender(self._directory))
