@@ -16,7 +16,7 @@ Python's or SQLite's own error; nothing was written, and the caller sends the dr
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,7 +26,7 @@ from engine.messages import Chat
 from engine.ports import NOTHING, Cursor, Draft, Notes, StorageUnavailable, Stored
 from index import clients, files, readings
 from index.asyncio_island import Island
-from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_CHATS, chat_of, row_of
+from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_ADDRESSES, WITH_CHATS, chat_of, is_damaged, row_of
 from index.database import Database, describe_damage, in_chunks, insert, placeholders
 from index.files import SqliteFiles
 from index.histories import SqliteHistories
@@ -377,4 +377,7 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
     for text, sql in _CHECKS:
         rows = connection.execute(f"{sql} LIMIT {PROBLEMS_LISTED:d}")
         found += [f"{file}: {text.format(*row)}" for row in rows]
+    rows = connection.execute(f"SELECT {CHAT_COLUMNS} FROM message {WITH_ADDRESSES}")  # noqa: S608
+    damaged = (row[0] for row in rows if is_damaged(row))
+    found += [f"{file}: message {i} is damaged: it does not fit its checksum" for i in islice(damaged, PROBLEMS_LISTED)]
     return found

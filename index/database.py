@@ -34,6 +34,7 @@ from typing import Any, Generic, TypeVar
 import aiosqlite
 
 from engine.ports import StorageUnavailable
+from index import log_file
 from index.migrations import DatabaseRefused, Schema, migrate, recognise
 
 log = logging.getLogger(__name__)
@@ -108,8 +109,9 @@ class Database:
             StorageUnavailable: another process holds it, or the disk fails.
         """
         self._make_file()
+        found = log_file.pages_in(self.path)
         try:
-            await self._run(self._writer, self._prepare)
+            await self._run(self._writer, lambda connection: self._prepare(connection, found))
             return await self.read(first_look)
         except StorageUnavailable as error:
             await self.close()
@@ -212,11 +214,14 @@ class Database:
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES:d}")
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES:d}")
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self, connection: sqlite3.Connection, pages_in_log: int) -> None:
         version = recognise(connection, self._schema, str(self.path))
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise DatabaseRefused(f"{self.path}: this file system does not allow a write-ahead log")
+        if pages_in_log:
+            (_, read, _) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            log_file.tell_passed_over(self.path, pages_in_log, read)
         migrate(connection, self._schema, version)
 
     def _make_file(self) -> None:
@@ -303,6 +308,10 @@ def _code(error: BaseException | None) -> int | None:
     return None if code is None else code & 0xFF
 
 
+def _read_damaged(text: bytes) -> str:
+    return text.decode(errors="replace")
+
+
 class _Script(str, Generic[T]):
     """A unit of work, where aiosqlite takes the text of a script."""
 
@@ -322,10 +331,21 @@ class _Connection(sqlite3.Connection):
             return super().executescript(sql_script)
         try:
             if not sql_script.is_abandoned:
-                sql_script.result = sql_script.work(self)
+                sql_script.result = self._do(sql_script.work)
         finally:
             sql_script.is_over = True
         return self.cursor()
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Once more if it met a text that is damaged: from then on such are read with marks in the place of what is none."""
+        try:
+            return work(self)
+        except sqlite3.OperationalError as error:
+            if _code(error) is not None or self.text_factory is not str:
+                raise
+            log.warning("a text is damaged: it is no UTF-8")  # not the error, which has the text
+            self.text_factory = _read_damaged
+            return work(self)
 
 
 async def _do(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -13,6 +13,7 @@ the state before. Nothing keeps the trio loop for more than some milliseconds.
 page. An index that knows more than the archive belongs to another one (a database restored from a copy) and is made anew.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
@@ -23,6 +24,8 @@ import trio
 
 from engine.contacts import Contact, RemovedContact
 from engine.ports import Accounts, Archive, ContactSearch, FreshHistory, HistorySearch, Texts
+
+log = logging.getLogger(__name__)
 
 PAGE: Final = 256
 """Messages read at a time."""
@@ -124,7 +127,14 @@ async def leave_other_archives(search: HistorySearch, archive: Archive) -> None:
     Raises:
         StorageUnavailable: nothing has changed.
     """
-    if await search.newest() > await archive.newest():
+    known, kept = await search.newest(), await archive.newest()
+    if known > kept:
+        log.warning(
+            "archive.sqlite ends at %016x, the search index knew messages up to %016x: the archive is an older copy, or it has "
+            "lost its end (archive.sqlite-wal); the index is made anew",
+            kept,
+            known,
+        )
         async with search.anew():
             pass
 

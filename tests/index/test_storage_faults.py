@@ -1,11 +1,14 @@
 """When the disk or another process is in the way: one vocabulary of errors, nothing half done, and it works again after."""
 
+import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from engine.ports import Cursor, Notes, StorageUnavailable
 from index import database as database_module
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
+from index.chat_rows import DAMAGED
 from index.migrations import DatabaseRefused
 from tests.index.stories import NOON, says, says_to_alias
 
@@ -345,3 +349,90 @@ async def test_faults_in_the_accounts_are_named(island, tmp_path, damage, words)
         found = await accounts.problems()
     assert any(words in line for line in found), found
     assert all(line.startswith("accounts.sqlite: ") and "\n" not in line for line in found)
+
+
+@pytest.fixture
+def damaged(tmp_path, island, clock):
+    """An archive with "before" in it, after this was done to its file; it is not closed in the usual way, which looks."""
+
+    @asynccontextmanager
+    async def do(sql):
+        path = tmp_path / "damaged.sqlite"
+        async with SqliteArchive(island, path, clock=clock) as archive:
+            await archive.commit([says(A, B, "before")])
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(sql)
+        async with SqliteArchive(island, path, clock=clock) as archive:
+            yield archive
+
+    return do
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE message SET body = 'befgre'",
+        "UPDATE message SET payload = '<body>befgre</body>'",
+        "UPDATE message SET body = CAST(x'6265ff' AS TEXT)",
+        "UPDATE message SET body = 7.5",
+        "UPDATE message SET sender_resource = 'elsewhere'",
+        "UPDATE address SET jid = 'z@x.org' WHERE jid = 'a@x.org'",
+    ],
+)
+async def test_words_that_nobody_wrote_are_not_told(damaged, damage):
+    async with damaged(damage) as archive:
+        (chat,) = await archive.missed(Jid(B, "new"), 0, 10, has_copies=False)
+        assert (chat.body, chat.id) == (DAMAGED, int(NOON * 1_000_000))
+        assert "befgre" not in chat.payload
+        (problem,) = await archive.problems()
+        assert problem.startswith(f"archive.sqlite: message {chat.id} is damaged")
+
+
+async def test_messages_from_before_there_were_checksums_are_told(damaged):
+    async with damaged("UPDATE message SET checksum = NULL") as archive:
+        assert [c.body for c in await archive.missed(Jid(B, "new"), 0, 10, has_copies=False)] == ["before"]
+        assert await archive.problems() == []
+
+
+@pytest.fixture
+def after_a_kill(disk, path, tmp_path, island, clock):
+    """The files as a kill leaves them, with a log of twenty commits. This is done to the log, and they are opened."""
+
+    async def do(harm):
+        for number in range(20):
+            await disk.commit([says(A, B, f"{number}")])
+        folder = tmp_path / "killed"
+        folder.mkdir()
+        for file in tmp_path.glob("archive.sqlite*"):
+            shutil.copy(file, folder)
+        harm(folder / "archive.sqlite-wal")
+        async with SqliteArchive(island, folder / path.name, clock=clock) as archive:
+            return len(await archive.missed(Jid(B, "new"), 0, 100, has_copies=False))
+
+    return do
+
+
+def flip_in_the_middle(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def cut_a_page(file: Path) -> None:
+    os.truncate(file, file.stat().st_size - 100)
+
+
+async def test_a_log_that_is_whole_is_not_worth_a_word(after_a_kill, caplog):
+    assert await after_a_kill(lambda _: None) == 21
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("harm", "word"), [(flip_in_the_middle, "passed over"), (cut_a_page, "passed over"), (Path.unlink, "is gone")]
+)
+async def test_what_is_lost_with_the_log_is_told(after_a_kill, caplog, harm, word):
+    try:
+        assert await after_a_kill(harm) < 21
+    except StorageUnavailable:
+        assert harm is Path.unlink
+    assert word in caplog.text
