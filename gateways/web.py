@@ -306,7 +306,7 @@ async def read_head(stream: WebStream) -> Request | HTTPStatus:
             continue
         if not isinstance(event, h11.Request):
             raise trio.BrokenResourceError("closed before it asked for anything")
-        stream.unread(raw)
+        stream.unread(raw, is_more=bool(parser.trailing_data[0]))
         headers: dict[str, tuple[str, ...]] = {}
         for key, value in event.headers:
             name = key.decode("ascii")

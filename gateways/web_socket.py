@@ -3,7 +3,8 @@
 What is not a whole message yet counts into `gateways.budget`, with what waits to be written; and it ends `CLOSE_SECONDS`
 after it was to be closed, whatever the other side does.
 
-One message of the socket is one message of the transport; a binary one ends the connection with 1003.
+One message of the socket is one message of the transport; a binary one ends the connection with 1003. Whole messages go past
+the library, see `gateways.web_frames`.
 
 **Origin.** A browser says which page opened the socket, and any page of the world may try. Its origin must be the host that
 was asked for, or be in the allow-list. Without an Origin it is no browser, and nobody's cookies are at risk.
@@ -20,14 +21,28 @@ from gateways.deadlines import Deadline
 from gateways.reception import Reception
 from gateways.transport import Receiver
 from gateways.web import Request
+from gateways.web_frames import Sieve, text_frame
 from gateways.web_stream import WebStream
 
 
 class WebSocketTransport:
-    """A web socket: one task reads, one writes."""
+    """A web socket: one task reads what the library has, one writes what did not go at once.
+
+    Args:
+        reception: what all connections share.
+        socket: accepted while the stream was paused, so that nothing passed yet.
+        stream: that it lies on.
+        peer: the other side's network address.
+        limit: bytes of a message.
+    """
 
     def __init__(
-        self, reception: Reception, socket: trio_websocket.WebSocketConnection, stream: WebStream, peer: str
+        self,
+        reception: Reception,
+        socket: trio_websocket.WebSocketConnection,
+        stream: WebStream,
+        peer: str,
+        limit: int,
     ) -> None:
         self._reception = reception
         self._socket = socket
@@ -35,11 +50,12 @@ class WebSocketTransport:
         self._unfinished = 0  # bytes that came since the last whole message
         self._is_large = False
         self._goodbye: Deadline | None = None
-        self._queue: list[bytes] = []
+        self._sieve = None if stream.has_passed else Sieve(self._take, limit)
         self._scope = trio.CancelScope()
         self._to_write = trio.Event()
         self._to_read = trio.Event()
         self._is_ending = False
+        self._is_over = False
         self._reason = ""
         self.peer = peer
         self.is_tls = stream.is_tls
@@ -50,6 +66,7 @@ class WebSocketTransport:
         """Carry messages until the end."""
         reception = self._reception
         self._stream.on_bytes = self._count_bytes
+        self._stream.sieve = self._sieve
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -57,7 +74,8 @@ class WebSocketTransport:
                     await self._read()
                     nursery.cancel_scope.cancel()
         finally:
-            self._stream.on_bytes = None
+            self._stream.on_bytes = self._stream.sieve = None
+            self._is_over = True
             reception.budget.hold(self, 0)
             if self._goodbye is not None:
                 self._goodbye.cancel()
@@ -67,10 +85,12 @@ class WebSocketTransport:
     # -- for the connection --------------------------------------------------------------------------------------------
 
     def send(self, messages: list[bytes]) -> None:
-        """Have these written, each as one message."""
-        if not self._is_ending:
-            self._queue += messages
-            self.waiting += sum(map(len, messages))
+        """Have these written, each as one message, in one go, now; what the kernel does not take waits."""
+        if self._is_ending or self._is_over or self._socket.closed is not None:
+            return
+        data = b"".join(map(text_frame, messages))
+        if not self._stream.push(data):
+            self.waiting += len(data)
             self._to_write.set()
             self._count_memory()
 
@@ -98,13 +118,17 @@ class WebSocketTransport:
     def abort(self) -> None:
         """End at once."""
         self._reason = self._reason or "aborted"
-        self._scope.cancel()
+        self._end()
 
     # -- for the budget ------------------------------------------------------------------------------------------------
 
     def give_up(self) -> None:
         """All clients together have too much in memory, and this one has most of it."""
         self._reason = "too much in memory"
+        self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
         self._scope.cancel()
 
     def _bound_goodbye(self) -> None:
@@ -137,40 +161,36 @@ class WebSocketTransport:
                 self._bound_goodbye()
                 await self._socket.aclose(CloseReason.UNSUPPORTED_DATA, "this socket speaks text")
                 return
-            self._unfinished = 0
+            self._take(message.encode())
+
+    def _take(self, message: bytes) -> None:
+        """A message came."""
+        if self._is_over:
+            return
+        self._unfinished = 0
+        if self._is_large:
             self._count_memory()
-            with self._reception.runtime.batch():
-                try:
-                    self.receiver.receive(message.encode())
-                except Exception as error:  # noqa: BLE001 -- the connection logs it and ends
-                    self.receiver.failed(error)
+        with self._reception.runtime.batch():
+            try:
+                self.receiver.receive(message)
+            except Exception as error:  # noqa: BLE001 -- the connection logs it and ends
+                self.receiver.failed(error)
 
     async def _write(self) -> None:
         try:
             while True:
                 await self._to_write.wait()
                 self._to_write = trio.Event()
-                if self._queue:
-                    await self._write_waiting()
+                if self.waiting:
+                    await self._stream.drain()
+                    self.waiting = 0
+                    self._count_memory()
                     self.receiver.drained()
-                if self._is_ending and not self._queue:
+                if self._is_ending:
                     await self._socket.aclose()
                     self._scope.cancel()
         except (trio_websocket.ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self._scope.cancel()
-
-    async def _write_waiting(self) -> None:
-        messages, self._queue = self._queue, []
-        self._stream.cork()
-        try:
-            for message in messages:
-                await self._socket.send_message(message.decode())
-        except trio_websocket.ConnectionClosed:
-            await self._stream.uncork()  # the goodbye of the library is among it
-            raise
-        await self._stream.uncork()
-        self.waiting -= sum(map(len, messages))
-        self._count_memory()
 
 
 def is_origin_allowed(request: Request, origins: frozenset[str]) -> bool:

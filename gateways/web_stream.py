@@ -1,18 +1,23 @@
 """The bytes of one web connection: our socket as a trio stream.
 
 The web libraries want a `trio.abc.Stream`. This one drives `SocketStream` with `wait_readable` and `wait_writable`, in clear
-text or TLS; gives back what was read too far (`unread`), so that whoever routes a request can hand the whole on; and can hold
-back what is sent (`cork`), so that messages that are sent together leave together. It can be paused, and tells what came.
+text or TLS; and gives back what was read too far (`unread`), so that whoever routes a request can hand the whole on. It can be
+paused, and tells what came.
+
+A web socket goes past its library with whole messages: a sieve takes them out of what is read, and `push` writes at once.
+Whatever is written has one order, `push` and `send_all` alike; what the kernel does not take waits, and `drain` writes it.
 """
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 import trio
 
 from gateways.poller import READ
 from gateways.socket_stream import SocketClosed, SocketStream
+from gateways.web_frames import Sieve
 
 
 class WebStream(trio.abc.Stream):
@@ -21,11 +26,14 @@ class WebStream(trio.abc.Stream):
     def __init__(self, stream: SocketStream) -> None:
         self._stream = stream
         self._unread = b""
-        self._held: list[bytes] | None = None
+        self._unsent: list[bytes] = []
+        self._draining = trio.Lock()
         self._is_closed = False
         self._may_read = trio.Event()
         self._may_read.set()
         self.on_bytes: Callable[[int], None] | None = None  # called with how many came
+        self.sieve: Sieve | None = None
+        self.has_passed = False  # bytes that came behind the head of the request went to whoever reads
         self.peer = stream.peer
 
     @property
@@ -59,9 +67,10 @@ class WebStream(trio.abc.Stream):
         """Read again."""
         self._may_read.set()
 
-    def unread(self, data: bytes) -> None:
-        """The next read begins with this."""
+    def unread(self, data: bytes, *, is_more: bool = False) -> None:
+        """The next read begins with this; `is_more`: than the head of a request."""
         self._unread = data + self._unread
+        self.has_passed = is_more
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has arrived; empty at the end. Of what was unread, at most `max_bytes`."""
@@ -72,46 +81,73 @@ class WebStream(trio.abc.Stream):
             await trio.lowlevel.cancel_shielded_checkpoint()
             return data
         while True:
-            await self._may_read.wait()
+            if not self._may_read.is_set():
+                await self._may_read.wait()
             self._check()
-            try:
-                found = self._stream.read()
-            except SocketClosed as error:
-                raise trio.BrokenResourceError(str(error)) from error
-            if found is not None:
-                if self.on_bytes is not None:
-                    self.on_bytes(len(found))
+            if self.sieve is not None:
+                passed = self.sieve.sift(self._may_read.is_set)
+                if passed:
+                    return passed
+                if not self._may_read.is_set():
+                    continue
+                self._check()  # who took a message may have closed
+                await trio.lowlevel.wait_readable(self._stream.sock)
+            found = self._read()
+            if found is None:
+                await trio.lowlevel.wait_readable(self._stream.sock)
+            elif self.sieve is None or not found:
+                self.has_passed = True
                 return found
-            await trio.lowlevel.wait_readable(self._stream.sock)
+            else:
+                self.sieve.feed(found)
 
-    def cork(self) -> None:
-        """Hold back what is sent from here on."""
-        self._held = []
+    def _read(self) -> bytes | None:
+        try:
+            found = self._stream.read()
+        except SocketClosed as error:
+            raise trio.BrokenResourceError(str(error)) from error
+        if found is not None and self.on_bytes is not None:
+            self.on_bytes(len(found))
+        return found
 
-    async def uncork(self) -> None:
-        """Send what was held back, in one go."""
-        held, self._held = self._held, None
-        if held:
-            await self.send_all(b"".join(held))
+    def push(self, data: bytes) -> bool:
+        """Write this now; False: some of it waits until somebody drains it, or forever if the other side is gone."""
+        self._unsent.append(data)
+        if not (self._is_closed or self._draining.locked()):
+            with suppress(SocketClosed):  # whoever reads will notice
+                self._write_some()
+        return not self._unsent
+
+    async def drain(self) -> None:
+        """Write what waits.
+
+        Raises:
+            trio.BrokenResourceError: the other side is gone.
+            trio.ClosedResourceError: this side is.
+        """
+        async with self._draining:
+            while True:
+                self._check()
+                try:
+                    self._write_some()
+                except SocketClosed as error:
+                    raise trio.BrokenResourceError(str(error)) from error
+                if not self._unsent:
+                    break
+                await trio.lowlevel.wait_writable(self._stream.sock)
+
+    def _write_some(self) -> None:
+        if self._unsent:
+            data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
+            self._unsent = [data]  # in TLS, what was tried must be tried again as it is
+            rest = self._stream.write(data)
+            self._unsent = [rest] if rest else []
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of it."""
         self._check()
-        if self._held is not None:
-            self._held.append(bytes(data))
-            await trio.lowlevel.checkpoint()
-            return
-        await trio.lowlevel.checkpoint_if_cancelled()
-        rest = bytes(data)
-        while True:
-            self._check()
-            try:
-                rest = self._stream.write(rest) if rest else b""
-            except SocketClosed as error:
-                raise trio.BrokenResourceError(str(error)) from error
-            if not rest:
-                break
-            await trio.lowlevel.wait_writable(self._stream.sock)
+        self._unsent.append(bytes(data))
+        await self.drain()
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room."""

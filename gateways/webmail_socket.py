@@ -40,6 +40,9 @@ FRAME_BYTES: Final = 262_144
 SILENCE_SECONDS: Final = 85.0
 """Pages ping every 30 seconds; browsers slow down the timers of hidden ones to once a minute."""
 
+FLUSH_BYTES: Final = 262_144
+"""Of frames that are sent in one turn: they are written together, but not more of them than this."""
+
 RELOAD: Final = "reload"
 MISUNDERSTOOD: Final = "misunderstood"
 
@@ -76,8 +79,9 @@ async def _serve(
         limit = reception.limits.stanza_bytes or FRAME_BYTES
         with trio.fail_after(HEAD_SECONDS):
             asked = await trio_websocket.wrap_server_stream(nursery, visit.stream, max_message_size=limit)
+            visit.stream.pause()
             socket = await asked.accept()
-        transport = WebSocketTransport(reception, socket, visit.stream, request.peer)
+        transport = WebSocketTransport(reception, socket, visit.stream, request.peer, limit)
         tab = WebmailTab(reception, transport)
         transport.receiver = tab
         visit.on_shutdown = partial(tab.end, AGAIN)
@@ -106,6 +110,8 @@ class WebmailTab:
         self._is_welcome = False
         self._heard = trio.current_time()
         self._deadline: Deadline | None = None
+        self._unflushed: list[bytes] = []
+        self._unflushed_bytes = 0
         self._tap = Tap(transport, reception.deadlines, reception.limits)
 
     def open(self, session: WebmailSession) -> None:
@@ -122,17 +128,29 @@ class WebmailTab:
 
     def send(self, text: str) -> None:
         """See `gateways.webmail_session.Tab.send`."""
-        self._transport.send([text.encode()])
+        if not self._unflushed:
+            self._reception.runtime.after_turn(self._flush)
+        self._unflushed.append(text.encode())
+        self._unflushed_bytes += len(text)
+        if self._unflushed_bytes > FLUSH_BYTES:
+            self._flush()
+
+    def end(self, reason: str) -> None:
+        """See `gateways.webmail_session.Tab.end`."""
+        self._flush()
+        self._transport.send([f.encode(f.Bye(reason))])
+        self._tap.release_all()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        """Write what was sent in this turn: what comes together leaves together."""
+        frames, self._unflushed, self._unflushed_bytes = self._unflushed, [], 0
+        if frames:
+            self._transport.send(frames)
         if self._transport.waiting > OUTPUT_BYTES:
             self._transport.abort()
         elif self._transport.waiting > BACKPRESSURE_BYTES:
             self._tap.hold(Hold.OUTPUT)
-
-    def end(self, reason: str) -> None:
-        """See `gateways.webmail_session.Tab.end`."""
-        self._transport.send([f.encode(f.Bye(reason))])
-        self._tap.release_all()
-        self._transport.close()
 
     # -- for the transport ---------------------------------------------------------------------------------------------
 

@@ -80,12 +80,12 @@ async def _upgrade(reception: Reception, options: StreamOptions, encryption: Enc
         has_starttls=False,
     )
     async with trio.open_nursery() as nursery:
+        limit = options.limits.stanza_bytes or UNLIMITED_BYTES
         with trio.fail_after(HEAD_SECONDS):
-            asked = await trio_websocket.wrap_server_stream(
-                nursery, visit.stream, max_message_size=options.limits.stanza_bytes or UNLIMITED_BYTES
-            )
+            asked = await trio_websocket.wrap_server_stream(nursery, visit.stream, max_message_size=limit)
+            visit.stream.pause()
             socket = await asked.accept(subprotocol=SUBPROTOCOL)
-        transport = WebSocketTransport(reception, socket, visit.stream, visit.request.peer)
+        transport = WebSocketTransport(reception, socket, visit.stream, visit.request.peer, limit)
         connection = Connection(reception, transport, stream, _nothing, has_frames=True)
         visit.on_shutdown = connection.shut_down
         transport.receiver = connection

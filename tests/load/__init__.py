@@ -4,6 +4,7 @@
 `loop` `line`            one epoll loop, connections without waiting
 `session` `scram`        a client: logs in by a script, then counts bytes; no XML tree
 `web`                    the same over a web socket
+`browser`                the webmail page's
 `target` `scout`         where a server is and what it can do; only loopback is driven
 `server` `rookery`       servers that are started for it, in a temporary folder
 `processes`              processor time and memory of a process tree, from the kernel

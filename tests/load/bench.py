@@ -9,9 +9,11 @@ import gc
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
+from tests.load.browser import Browser, call_login, open_page
 from tests.load.loop import Loop
 from tests.load.processes import ProcessTree
 from tests.load.progress import Progress
@@ -32,6 +34,9 @@ QUIET_SECONDS = 10.0
 """How long is waited for that."""
 
 SESSIONS_AT_MOST = 20_000
+
+BROWSING = {2, 3, 5}
+"""Of six members in a mixed population, those who use the page: so each kind of pair is among them."""
 
 
 class Population(msgspec.Struct, frozen=True):
@@ -169,6 +174,7 @@ class Bench:
         self.accounts = population.accounts()
         self.sessions: list[Session] = []
         self.memo: dict[str, object] = {}
+        self._cookies: dict[tuple[Account, str], str] = {}
         self.observer: Callable[[bool], None] = lambda _is_beginning: None
         self._security: Security = security
         self._has_acks = has_acks
@@ -178,7 +184,9 @@ class Bench:
     def _attach(self, offers: Offers) -> None:
         """Know where it is and what it can do."""
         self._tree: ProcessTree | None = self.server.tree
-        target = self.server.target(self._security)
+        has_pages = self._security in {"page", "mixed"}
+        self._pages = self.server.target("page") if has_pages else None
+        target = self.server.target("none" if has_pages else self._security)
         self.target: Target = msgspec.structs.replace(target, offers=offers, wants_acks=self._has_acks)
 
     def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -224,7 +232,12 @@ class Bench:
 
     def gather(self, count: int, watch: Watch | None = None) -> list[Session]:
         """So many sessions online, one for each account, then the second device of each, and so on."""
-        entered = [self.enter(*device) for device in self.devices(range(len(self.sessions), count))]
+        devices = self.devices(range(len(self.sessions), count))
+        for account, resource in devices if self._pages is not None else ():
+            # Calls wait for their answer, and nobody else is heard meanwhile: so all of them come first.
+            if self._is_browsing(account) and (account, resource) not in self._cookies:
+                self._cookies[account, resource] = call_login(self._pages, account)
+        entered = [self.enter(*device) for device in devices]
         if entered:
             self.sessions += self.admit(entered, watch=watch)
             self.settle()
@@ -243,11 +256,22 @@ class Bench:
         """A session that begins when it is called."""
 
         def begin() -> Session:
-            session = Session(self.loop, self.target, account, resource)
-            session.play(log_in(session, has_roster=self.population.has_roster))
-            return session
+            if self._pages is not None and self._is_browsing(account):
+                cookie = self._cookies[account, resource]
+                browser = Browser(self.loop, self._pages, account, resource, cookie)
+                browser.play(open_page(browser))
+                return browser
+            return self._log_in(account, resource)
 
         return begin
+
+    def _is_browsing(self, account: Account) -> bool:
+        return self._security == "page" or int(account.local[1:]) % 6 in BROWSING
+
+    def _log_in(self, account: Account, resource: str) -> Session:
+        session = Session(self.loop, self.target, account, resource)
+        session.play(log_in(session, has_roster=self.population.has_roster))
+        return session
 
     def admit(
         self, waiting: Sequence[Callable[[], Session]], at_once: int = LOGINS_AT_ONCE, watch: Watch | None = None
@@ -296,7 +320,7 @@ class Bench:
 
     def _scout(self) -> Offers:
         """Log in once and ask."""
-        session = self.admit([self.enter(self.accounts[0], "scout")])[0]
+        session = self.admit([partial(self._log_in, self.accounts[0], "scout")])[0]
         found: list[Offers] = []
         session.play(explore(session, found.append))
         self.loop.run_until(lambda: bool(found or session.failure), LOGIN_SECONDS)

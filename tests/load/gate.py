@@ -8,6 +8,7 @@ the same run: the gate holds the ratio.
 ``python -m tests.load gate --accept`` writes the figures of today to `BASELINE`; a commit that makes something dearer says why.
 """
 
+import itertools
 import platform
 import re
 import subprocess
@@ -25,6 +26,7 @@ from tests.load.progress import Progress
 from tests.load.rookery import ALIAS, Rookery
 from tests.load.server import ServerError
 from tests.load.suite import DOMAIN
+from tests.load.target import Security
 from tests.load.workloads import chat, fanout, login, presence
 
 BASELINE = Path(__file__).parent / "baseline.json"
@@ -49,11 +51,12 @@ for _ in range(20):
 
 
 class Gauge(msgspec.Struct, frozen=True):
-    """What is counted: its name, the unit, and a round that warms up or measures so many units."""
+    """What is counted: its name, the unit, a round that warms up or measures so many units, and on which connections."""
 
     key: str
     unit: str
     play: Callable[[Bench], Round]
+    security: Security = "none"
 
 
 GAUGES = (
@@ -62,6 +65,10 @@ GAUGES = (
     Gauge("presence", "presence told", partial(presence.run, changes=5, seconds=3.0, sessions=SESSIONS)),
     Gauge("alias", "delivery", partial(fanout.run, window=1, seconds=3.0, sessions=SESSIONS)),
     Gauge("login", "login", partial(login.alone, logins=9, sessions=SESSIONS)),
+    Gauge("web-message", "message", partial(chat.run, window=1, seconds=60.0, sessions=2, count=300), "page"),
+    Gauge(
+        "web-conversation", "message", partial(chat.run, window=8, seconds=60.0, sessions=SESSIONS, count=600), "page"
+    ),
 )
 
 
@@ -91,15 +98,16 @@ def measure(progress: Progress, keys: frozenset[str] = frozenset()) -> Baseline:
             server.provide(population.accounts(), {ALIAS: [account.bare for account in population.accounts()]})
             progress.say("the server starts, slowly")
             server.start(START_SECONDS)
-            bench = Bench(server, population, "none", progress)
-            bench.gather(SESSIONS)
-            for gauge in GAUGES:
-                if not keys or gauge.key in keys:
+            wanted = [gauge for gauge in GAUGES if not keys or gauge.key in keys]
+            for security, gauges in itertools.groupby(wanted, key=lambda gauge: gauge.security):
+                bench = Bench(server, population, security, progress)
+                bench.gather(SESSIONS)
+                for gauge in gauges:
                     progress.begin(f"instructions: {gauge.key}")
                     gauge.play(bench)  # once without being counted: caches fill
                     counts = [_count(gauge, bench, server.tree.pid, out) for _ in range(ROUNDS)]
                     found.instructions[gauge.key] = min(counts)
-            bench.close()
+                bench.close()
         finally:
             server.remove()
     return found

@@ -39,9 +39,9 @@ logins_per_minute = 0
 sessions_per_user = 0
 """
 
-WEB_PATHS: dict[Security, str] = {"web": "/xmpp-websocket"}
+WEB_PATHS: dict[Security, str] = {"web": "/xmpp-websocket", "page": "/ws"}
 
-_LISTENERS: dict[Security, str] = {"none": "xmpp", "starttls": "xmpp", "direct": "xmpps", "web": "web"}
+_LISTENERS: dict[Security, str] = {"none": "xmpp", "starttls": "xmpp", "direct": "xmpps", "web": "web", "page": "web"}
 
 
 class Rookery:

@@ -133,10 +133,14 @@ class Session:
         self._searched = 0
         self._wanted: bytes | re.Pattern[bytes] | None = None
         self._script: Script | None = None
+        self.line: Line = self.open_line(loop)
+
+    def open_line(self, loop: Loop) -> Line:
+        """Its connection."""
+        target = self.target
         if target.path:
-            self.line: Line = WebLine(loop, target.address, self._hear, self._lost, target.path)
-        else:
-            self.line = Line(loop, target.address, self._hear, self._lost)
+            return WebLine(loop, target.address, self._hear, self._lost, target.path)
+        return Line(loop, target.address, self._hear, self._lost)
 
     # -- sending -------------------------------------------------------------------------------------------------------
 

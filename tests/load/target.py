@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
-Security = Literal["none", "starttls", "direct", "web"]
-"""How a connection begins: clear text, clear text and then TLS, TLS at once, or as a web socket in clear text (RFC 7395)."""
+Security = Literal["none", "starttls", "direct", "web", "page", "mixed"]
+"""How a connection begins: clear text, clear text and then TLS, TLS at once, as a web socket in clear text (RFC 7395), as the
+webmail page's, or half of them in clear text and half as pages."""
 
 
 class NotLoopbackError(ValueError):

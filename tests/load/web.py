@@ -15,7 +15,7 @@ from tests.load.loop import Loop
 
 REQUEST = (
     "GET {} HTTP/1.1\r\nHost: {}:{}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {}\r\n\r\n"
+    "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n{}\r\n"
 )
 OPENING = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='{}' version='1.0'/>"
 CLOSING = b"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"
@@ -28,7 +28,8 @@ class WebLine(Line):
 
     Args:
         path: of the web socket.
-        protocol: that is spoken on it.
+        protocol: that is spoken on it; empty: none is said.
+        headers: more of them, each with its end of line.
     """
 
     __slots__ = ("_early", "_inbox", "_is_upgraded", "_tell")
@@ -41,6 +42,7 @@ class WebLine(Line):
         lost: Callable[[str], None],
         path: str,
         protocol: str = "xmpp",
+        headers: str = "",
     ) -> None:
         self._inbox = bytearray()
         self._early: list[bytes] = []  # sent before the server has agreed
@@ -48,7 +50,8 @@ class WebLine(Line):
         self._tell = hear
         super().__init__(loop, address, self._take, lost)
         key = b64encode(token_bytes(16)).decode()
-        self._unsent += REQUEST.format(path, *address, key, protocol).encode()
+        more = f"Sec-WebSocket-Protocol: {protocol}\r\n{headers}" if protocol else headers
+        self._unsent += REQUEST.format(path, *address, key, more).encode()
 
     def send(self, data: bytes) -> None:
         """One message."""

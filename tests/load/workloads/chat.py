@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tests.load.bench import Bench, Round, Watch
+from tests.load.browser import Browser
 from tests.load.session import Session
 
 PATIENCE_SECONDS = 60.0
@@ -21,6 +22,9 @@ MESSAGE = (
     b"<message to='%b' type='chat' id='%b'><body>It is about half past four, shall we meet at the usual place? %b %d</body>"
     b"<origin-id xmlns='urn:xmpp:sid:0' id='%b'/></message>"
 )
+
+FRAME = b'{"t":"say","to":"%b","id":"%b","body":"It is about half past four, shall we meet at the usual place? %b %d"}'
+"""The same, as the webmail page says it."""
 
 
 class Talker:
@@ -60,7 +64,8 @@ class Talker:
     def meet(self, other: "Talker") -> None:
         """Talk to this one."""
         self.other = other
-        self._body = re.compile(rb"%b (\d+)</body>" % other._series)
+        end = b'"' if isinstance(self.session, Browser) else b"</body>"
+        self._body = re.compile(rb"%b (\d+)%b" % (other._series, end))
 
     def say(self, count: int) -> None:
         """So many messages at once."""
@@ -72,6 +77,8 @@ class Talker:
         self.number = number = self.number + 1
         self.in_flight.append(now)
         stanza_id = b"%b-%d" % (self._series, number)
+        if isinstance(self.session, Browser):
+            return FRAME % (self.other._address, stanza_id, self._series, number)
         return MESSAGE % (self.other._address, stanza_id, self._series, number, stanza_id)
 
     def _listen(self, session: Session, chunk: bytes) -> None:

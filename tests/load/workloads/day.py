@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from tests.load.bench import Bench, Round, Watch
+from tests.load.browser import SAID, Browser
 from tests.load.session import Session
 
 SHARES = {"message": 20.0, "typing": 20.0, "presence": 4.0, "page": 2.0, "search": 1.0, "everyone": 0.5, "break": 0.5}
@@ -52,6 +53,21 @@ SEARCH = (
     b"<field var='FORM_TYPE' type='hidden'><value>jabber:iq:search</value></field>"
     b"<field var='search'><value>%b</value></field></x></query></iq>"
 )
+
+NOTES = re.compile(SAID % b"Note")
+PAGE_ANSWER = re.compile(rb'"q":(\d+)')
+PHRASES = {
+    "message": b'{"t":"say","to":"%b","id":"%b","body":"Could you have a look at this when you find the time? Note %d"}',
+    "everyone": b'{"t":"say","to":"%b","id":"%b","body":"There is cake in the kitchen."}',
+    "typing": b'{"t":"typing","peer":"%b","on":true}',
+    "presence": b'{"t":"status","status":"%b"}',
+    "page": b'{"t":"history","q":%d,"peer":"%b","limit":30}',
+    "back": b'{"t":"history","q":1000000000,"limit":50}',
+    "search": b'{"t":"find","q":%d,"text":"%b"}',
+}
+"""The same, as the webmail page says it."""
+
+STATUSES = (b"Away", b"Available", b"Busy", b"Away")
 
 
 class Day:
@@ -123,28 +139,32 @@ class Day:
         self._pending.add(number)
         if place ^ 1 in self._away:
             self._waiting.add(number)
-        self._say(place, MESSAGE % (self._friend(place), stanza_id, number, stanza_id))
+        friend = self._friend(place)
+        self._say(place, MESSAGE % (friend, stanza_id, number, stanza_id), "message", (friend, stanza_id, number))
 
     def _type(self, _number: int, place: int) -> None:
-        self._say(place, TYPING % self._friend(place))
+        self._say(place, TYPING % self._friend(place), "typing", (self._friend(place),))
         self._watch.units += 1
 
     def _change(self, number: int, place: int) -> None:
-        self._say(place, PRESENCE % SHOWS[number % len(SHOWS)])
+        turn = number % len(SHOWS)
+        self._say(place, PRESENCE % SHOWS[turn], "presence", (STATUSES[turn],))
         self._watch.units += 1
 
     def _tell_everyone(self, number: int, place: int) -> None:
-        self._say(place, EVERYONE % (self._alias, f"{self._series}-{number}".encode()))
+        said = self._alias, f"{self._series}-{number}".encode()
+        self._say(place, EVERYONE % said, "everyone", said)
         self._watch.units += 1
 
     def _turn_page(self, number: int, place: int) -> None:
         self._pending.add(number)
-        self._say(place, PAGE % (number, self._friend(place)))
+        self._say(place, PAGE % (number, self._friend(place)), "page", (number + 1, self._friend(place)))
 
     def _search(self, number: int, place: int) -> None:
         self._pending.add(number)
         service = self._bench.target.offers.contact_search.encode()
-        self._say(place, SEARCH % (number, service, self._crowd[place ^ 1].account.local.encode()))
+        name = self._crowd[place ^ 1].account.local.encode()
+        self._say(place, SEARCH % (number, service, name), "search", (number + 1, name))
 
     def _break(self, _number: int, place: int) -> None:
         """Leave, and come back; what is written meanwhile waits."""
@@ -165,15 +185,16 @@ class Day:
         if self._crowd[place].is_ready:
             self._away.discard(place)
             if self._bench.target.offers.history:
-                self._say(place, CATCH_UP)
+                self._say(place, CATCH_UP, "back", ())
             self._watch.units += 1
         elif self._crowd[place].failure:
             self._watch.faults.append(self._crowd[place].failure)
         else:
             self._bench.loop.after(0.01, lambda: self._look_for(place))
 
-    def _say(self, place: int, stanza: bytes) -> None:
-        self._crowd[place].say(stanza)
+    def _say(self, place: int, stanza: bytes, phrase: str, words: tuple[object, ...]) -> None:
+        session = self._crowd[place]
+        session.say(PHRASES[phrase] % words if isinstance(session, Browser) else stanza)
 
     def _friend(self, place: int) -> bytes:
         return self._crowd[place ^ 1].account.bare.encode()
@@ -182,8 +203,14 @@ class Day:
 
     def _listen(self, session: Session, chunk: bytes) -> None:
         now = time.perf_counter()
-        numbers = [int(number) for number in NOTE.findall(chunk)]
-        if b"urn:xmpp:mam:2" in chunk:
+        if isinstance(session, Browser):
+            numbers = [int(number) for number in session.others(chunk, NOTES)]
+            answers = [int(number) - 1 for number in PAGE_ANSWER.findall(chunk)]
+            has_pages = b'"t":"history"' in chunk or b'"t":"conversations"' in chunk
+        else:
+            numbers, answers = [[int(number) for number in found.findall(chunk)] for found in (NOTE, ANSWER)]
+            has_pages = b"urn:xmpp:mam:2" in chunk
+        if has_pages:
             self._paged.update(numbers)
         for number in numbers:
             if number in self._pending:
@@ -193,9 +220,10 @@ class Day:
                     self._watch.latencies.append(now - (self._began + number / RATE))
             elif number not in self._paged:
                 self._watch.faults.append(f"{session.jid}: message {number} came twice")
-        for number in map(int, ANSWER.findall(chunk)):
-            self._pending.discard(number)
-            self._watch.units += 1
+        for number in answers:
+            if number in self._pending:
+                self._pending.discard(number)
+                self._watch.units += 1
 
 
 def run(bench: Bench, *, seconds: float, sessions: int) -> Round:

@@ -11,6 +11,7 @@ import time
 from array import array
 
 from tests.load.bench import Bench, Round, Watch
+from tests.load.browser import SAID, Browser
 from tests.load.session import Session
 
 BODY = re.compile(rb"Draft (\d+)</body>")
@@ -22,6 +23,12 @@ MESSAGE = (
     b"<message to='%b' type='chat' id='%b'><body>Shall I send you the figures of last month before the meeting? Draft %d</body>"
     b"<origin-id xmlns='urn:xmpp:sid:0' id='%b'/></message>"
 )
+
+
+FRAME = (
+    b'{"t":"say","to":"%b","id":"%b","body":"Shall I send you the figures of last month before the meeting? Draft %d"}'
+)
+DRAFTS = re.compile(SAID % b"Draft")
 
 
 class Pacer:
@@ -59,7 +66,9 @@ class Pacer:
         while self._sent < self.count and (due := self.due()) <= now:
             session, to = self._routes[self._sent]
             stanza_id = b"%b-%d" % (self._series, self._sent)
-            session.say(MESSAGE % (to, stanza_id, self._sent, stanza_id))
+            is_page = isinstance(session, Browser)
+            message = (to, stanza_id, self._sent) if is_page else (to, stanza_id, self._sent, stanza_id)
+            session.say((FRAME if is_page else MESSAGE) % message)
             self._sent += 1
             self.lateness.append(now - due)
             now = time.perf_counter()
@@ -67,7 +76,8 @@ class Pacer:
 
     def _listen(self, session: Session, chunk: bytes) -> None:
         now = time.perf_counter()
-        for number in map(int, BODY.findall(chunk)):
+        found = session.others(chunk, DRAFTS) if isinstance(session, Browser) else BODY.findall(chunk)
+        for number in map(int, found):
             if self._seen[number]:
                 self._watch.faults.append(f"{session.jid}: message {number} came twice")
             self._seen[number] = 1
