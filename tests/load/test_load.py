@@ -8,7 +8,10 @@ from tests.load.rookery import Rookery
 from tests.load.suite import STAGES, Scale
 from tests.load.target import NotLoopbackError, Target, loopback_address
 
-STEPS = frozenset({"message-1", "message-8-tls", "presence", "alias", "login-tls", "return", "day", "message-1-web"})
+STEPS = frozenset(
+    {"message-1", "message-8-tls", "presence", "alias", "login-tls", "return", "day", "message-1-web"}
+    | {"web-message", "web-paced", "day-mixed"}
+)
 SCALE = Scale(users=8, seconds=0.3, rounds=1)
 
 
