@@ -87,11 +87,26 @@ def _prepare(text: str) -> tuple[str, str]:
         tail = JID(f"x/{resource}").resource if slash else ""
     except (InvalidJID, UnicodeError, ValueError) as error:
         raise JidError(f"not a JID: {text!r}") from error
+    if not _is_stable(prepared.bare, tail):
+        raise JidError(f"not a JID: {text!r}")
     if any(len(part.encode()) > JID_PART_BYTES for part in (prepared.local, prepared.domain, tail)):
         raise JidError("a part of the JID is longer than 1,023 bytes")
     if not prepared.domain or (at and not prepared.local) or (slash and not tail):
         raise JidError(f"not a JID: {text!r}")
     return prepared.bare, tail
+
+
+def _is_stable(bare: str, resource: str) -> bool:
+    """Whether what was prepared stays as it is when it is prepared again.
+
+    Characters that are younger than stringprep (Unicode 3.2) are mapped to others that would have to be mapped in turn: of
+    such an address there would be two, and the account would be its who types the second.
+    """
+    try:
+        again = JID(f"{bare}/{resource}" if resource else bare)
+    except (InvalidJID, UnicodeError, ValueError):
+        return False
+    return bool(again.bare == bare and again.resource == resource)
 
 
 def _unicode_domain(domain: str) -> str:

@@ -1,7 +1,6 @@
 """The log: a line for each event, whatever is in it.
 
-Precedents of forged lines: CVE-2020-13942 and the like in web servers; the right-to-left override of CVE-2021-42574 shows a
-line that is not the one that is there.
+A line that somebody else wrote, or one that looks otherwise than it is, would mislead whoever looks for an attack.
 """
 
 import io

@@ -1,8 +1,7 @@
-"""Who is slow at the web port: Slowloris (CVE-2007-6750 for Apache, and its kin for bodies and answers), and sockets that
-never end.
+"""Who is slow at the web port, and sockets that never end.
 
-Node.js had the body's form as CVE-2018-12122; a reader that takes no answer is the "slow read" of 2012. Time stands still
-until a test moves it, so that nothing here waits.
+Precedent: CVE-2018-12122, Node.js waited for headers for ever; bodies, answers that nobody takes and goodbyes that nobody
+returns hold a connection as well. Time stands still until a test moves it, so that nothing here waits.
 """
 
 from typing import Any
