@@ -18,7 +18,25 @@ export const store = {
       // full, or forbidden: it holds until the page is closed
     }
   },
+  keys(): string[] {
+    try {
+      return Object.keys(localStorage).flatMap((key) => nameOf(key) ?? []);
+    } catch {
+      return [];
+    }
+  },
+  /** Hear what other tabs change. */
+  listen(heard: (key: string, value: string | null) => void): void {
+    window.addEventListener("storage", ({ key, newValue }) => {
+      const name = nameOf(key ?? "");
+      if (name !== null) heard(name, newValue);
+    });
+  },
 };
+
+function nameOf(key: string): string | null {
+  return key.startsWith("rookery ") ? key.slice("rookery ".length) : null;
+}
 
 export const preferences = {
   get theme(): Theme {

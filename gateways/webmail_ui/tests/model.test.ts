@@ -85,6 +85,28 @@ test("what is written outlives the page", () => {
   expect(world.line.of("say").map((frame) => frame["id"])).toEqual(["id-1"]);
 });
 
+test("what was written in a window that is closed goes out from another one, once", () => {
+  const world = new World();
+  world.begin();
+  const [main, line] = [world.model, world.line];
+  world.open(); // the other window, which has no line
+  world.model.start();
+  line.breaks();
+  world.line.breaks();
+  const shared = world.kept;
+  shared.set(`draft ${ME} x`, JSON.stringify({ id: "x", to: BOB, body: "left behind", at: 5 }));
+  main.keptChanged(`draft ${ME} x`, shared.get(`draft ${ME} x`) ?? null);
+  expect(main.conversation(BOB).messages.map((message) => message.body)).toEqual(["left behind"]);
+  main.hurry();
+  world.line.onopen?.();
+  world.line.says({ t: "welcome", v: 1, epoch: "e", n: 0, you: { address: ME, resource: "r" }, status: "Available" });
+  expect(world.line.of("say")).toEqual([{ t: "say", id: "x", to: BOB, body: "left behind" }]);
+  world.line.says({ ...chat(ME, "left behind", { origin: "x" }), n: 1 });
+  expect([...shared.keys()].filter((key) => key.startsWith("draft"))).toEqual([]);
+  main.keptChanged(`draft ${ME} x`, null);
+  expect(main.conversation(BOB).messages.map((message) => message.state)).toEqual(["kept"]);
+});
+
 test("a refused message says why, and can be tried again or discarded", () => {
   const world = new World();
   world.begin();

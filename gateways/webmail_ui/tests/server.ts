@@ -77,6 +77,7 @@ export class World {
       timers: this.timers,
       store: {
         get: (key) => this.kept.get(key) ?? null,
+        keys: () => [...this.kept.keys()],
         set: (key, value) => void (value === null ? this.kept.delete(key) : this.kept.set(key, value)),
       },
       now: () => this.timers.now,

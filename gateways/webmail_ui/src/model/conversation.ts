@@ -1,6 +1,6 @@
 // One conversation as far as it is known here: what was said, what waits to go out, and how far both sides have read.
 
-import { type ChatFrame, type DisplayedFrame, isServedHere, type SharedFile, timeOf } from "./frames";
+import { type ChatFrame, type DisplayedFrame, isServedHere, type RecentEntry, type SharedFile, timeOf } from "./frames";
 
 /** What a person sees of one message. */
 export interface Message {
@@ -43,8 +43,8 @@ export class Conversation {
   unread = 0;
   /** Up to which id the person has read. */
   read = "";
-  /** Up to which id what is unread was counted by the server. */
-  counted = "";
+  /** Up to which id the server has counted what is unread. */
+  private counted = "";
   /** The newest message, for lists; it may be none of those that are loaded. */
   newest: ChatFrame | null = null;
   isLoaded = false;
@@ -118,6 +118,45 @@ export class Conversation {
   forget(): void {
     this.isLoaded = false;
     this.typingSince = 0;
+  }
+
+  // -- what was read ---------------------------------------------------------------------------------------------------
+
+  /** An entry of the list of conversations. What was heard since it was made comes on top. */
+  take(entry: RecentEntry): void {
+    const { newest } = entry;
+    if ((entry.read ?? "") >= this.read) {
+      this.read = entry.read ?? "";
+      this.counted = newest.id;
+      this.unread = (entry.unread ?? 0) + this.messages.filter((message) => !message.isOwn && message.id > newest.id).length;
+    }
+    if (newest.t === "chat" && (this.newest?.id ?? "") <= newest.id) this.newest = newest;
+  }
+
+  /** Whether a message of somebody else is one more that is unread. */
+  isNews(chat: ChatFrame): boolean {
+    const isWord = !chat.replaces && !chat.retracts && Boolean(chat.body || chat.file);
+    return isWord && chat.id > this.read && chat.id > this.counted;
+  }
+
+  /** The newest message that the person sees now and has not read before, as `Read` says it; its sender is told, but of an alias. */
+  unseen(): { id: string; name: string } | undefined {
+    const newest = this.messages.findLast((message) => !message.isOwn && message.id !== "");
+    return newest !== undefined && newest.id > this.read ? { id: newest.id, name: newest.via ? "" : newest.name } : undefined;
+  }
+
+  /** Everything up to this id was read. */
+  see(id: string): void {
+    this.read = id;
+    this.unread = 0;
+  }
+
+  /** The person has read up to the message of this name, on another device; if it is not loaded, everything. */
+  seeNamed(name: string): void {
+    const read = this.messages.findLast((message) => !message.isOwn && message.name === name);
+    if (read !== undefined && read.id > this.read) this.read = read.id;
+    const after = (message: Message): boolean => !message.isOwn && message.id > this.read && !message.isRetracted;
+    this.unread = read === undefined ? 0 : this.messages.filter(after).length;
   }
 
   setDrafts(drafts: Draft[]): void {

@@ -15,18 +15,15 @@ import {
   type Told,
   VERSION,
 } from "./frames";
+import { Outbox, type Store } from "./outbox";
+import { People } from "./people";
 import { Photos } from "./photos";
 import { type Presence, Presences } from "./presences";
 import { Questions, Refusal } from "./questions";
 import { Reader } from "./reader";
+import { Typing } from "./typing";
 import { type Carry, Uploads } from "./uploads";
 import { Socket, type SocketOptions } from "./socket";
-
-/** What outlives the page. */
-export interface Store {
-  get(key: string): string | null;
-  set(key: string, value: string | null): void;
-}
 
 export interface ModelOptions {
   connect: SocketOptions["connect"];
@@ -46,7 +43,6 @@ export interface ModelOptions {
 export const PAGE = 50;
 /** Somebody who stops typing without a word is taken to have stopped after this. */
 export const TYPING_MS = 12_000;
-const TYPING_AGAIN_MS = 4_000;
 
 export class Model {
   you = "";
@@ -58,7 +54,7 @@ export class Model {
   /** The largest file that may be shared; 0: there is no limit. */
   fileBytes = 0;
   readonly uploads: Uploads;
-  readonly people = new Map<string, Person>();
+  readonly people = new People();
   readonly conversations = new Map<string, Conversation>();
 
   private readonly socket: Socket;
@@ -69,11 +65,10 @@ export class Model {
     () => this.changed(),
   );
   private readonly listeners = new Set<() => void>();
-  private readonly typingSent = new Map<string, number>();
-  private drafts: Draft[] = [];
+  private readonly ownTyping: Typing;
+  private readonly outbox: Outbox;
   private epoch = "";
   private last = 0;
-  private sorted: Person[] | null = null;
   private isTellDue = false;
   private snapshot = new Set<string>();
   /** What is heard of others is news, and no first look at them. */
@@ -81,6 +76,15 @@ export class Model {
 
   constructor(private readonly options: ModelOptions) {
     this.presences = new Presences(options.now);
+    this.ownTyping = new Typing((peer, on) => void this.socket.send({ t: "typing", peer, on }), options.now);
+    this.outbox = new Outbox({
+      send: (frame) => void this.socket.send(frame),
+      store: options.store,
+      changed: (peers) => {
+        for (const peer of peers) this.conversation(peer).setDrafts(this.outbox.of(peer));
+        this.changed();
+      },
+    });
     this.uploads = new Uploads({
       carry: options.carry,
       newId: options.newId,
@@ -122,10 +126,7 @@ export class Model {
 
   /** Aliases, then people; each by name; without oneself. */
   get contacts(): Person[] {
-    this.sorted ??= [...this.people.values()]
-      .filter((person) => person.address !== this.you)
-      .sort((a, b) => Number(b.alias ?? false) - Number(a.alias ?? false) || collator.compare(a.name, b.name));
-    return this.sorted;
+    return this.people.others(this.you);
   }
 
   get me(): Person {
@@ -133,7 +134,7 @@ export class Model {
   }
 
   person(address: string): Person {
-    return this.people.get(address) ?? { address, name: address.split("@")[0] ?? address };
+    return this.people.find(address) ?? { address, name: address.split("@")[0] ?? address };
   }
 
   statusOf(address: string): Presence {
@@ -164,7 +165,7 @@ export class Model {
     let found = this.conversations.get(peer);
     if (found === undefined) {
       found = new Conversation(peer, this.you);
-      found.setDrafts(this.drafts.filter((draft) => draft.to === peer));
+      found.setDrafts(this.outbox.of(peer));
       this.conversations.set(peer, found);
     }
     return found;
@@ -193,58 +194,37 @@ export class Model {
   }
 
   say(to: string, body: string, more: Partial<Omit<Draft, "id" | "to" | "body" | "at">> = {}): void {
-    const draft: Draft = { id: this.options.newId(), to, body, at: this.options.now(), ...more };
-    this.typingSent.delete(to);
-    this.setDrafts([...this.drafts, draft]);
-    this.sendDraft(draft);
+    this.ownTyping.forget(to);
+    this.outbox.add({ id: this.options.newId(), to, body, at: this.options.now(), ...more });
   }
 
-  /** Try a message that was refused once more; it stays the same message. */
+  /** Try a message that was refused once more; or give it up. */
   sayAgain(id: string): void {
-    this.setDrafts(
-      this.drafts.map((draft) => {
-        if (draft.id !== id) return draft;
-        const { failure: _, ...rest } = draft;
-        return rest;
-      }),
-    );
-    const draft = this.drafts.find((one) => one.id === id);
-    if (draft !== undefined) this.sendDraft(draft);
+    this.outbox.addAgain(id);
   }
 
   discard(id: string): void {
-    this.setDrafts(this.drafts.filter((draft) => draft.id !== id));
+    this.outbox.remove(id);
   }
 
-  /** Let the other side know that the person types, or stopped; not more often than needed. */
+  /** Another tab of this browser changed what is kept; see `Store`. */
+  keptChanged(key: string, value: string | null): void {
+    this.outbox.take(key, value);
+  }
+
+  /** Let the other side know that the person types, or stopped. */
   typing(peer: string, on: boolean): void {
-    const now = this.options.now();
-    const sent = this.typingSent.get(peer);
-    if (on && sent !== undefined && now - sent < TYPING_AGAIN_MS) return;
-    if (!on && sent === undefined) return;
-    if (on) this.typingSent.set(peer, now);
-    else this.typingSent.delete(peer);
-    this.socket.send({ t: "typing", peer, on });
+    this.ownTyping.set(peer, on);
   }
 
   /** The person has seen everything in this conversation. */
   markRead(peer: string): void {
     const conversation = this.conversations.get(peer);
     if (conversation === undefined || !this.isUp) return;
-    const newest = conversation.messages.findLast((message) => !message.isOwn && message.id !== "");
-    if (newest === undefined || newest.id <= conversation.read) {
-      if (conversation.unread) {
-        conversation.unread = 0;
-        this.changed();
-      }
-      return;
-    }
-    const name = newest.via ? "" : newest.name;
-    if (this.socket.send({ t: "read", peer, id: newest.id, name })) {
-      conversation.read = newest.id;
-      conversation.unread = 0;
-      this.changed();
-    }
+    const newest = conversation.unseen();
+    if (newest === undefined ? conversation.unread === 0 : !this.socket.send({ t: "read", peer, ...newest })) return;
+    conversation.see(newest?.id ?? conversation.read);
+    this.changed();
   }
 
   /** Fetch the newest page, if it is not here; or the one before what is here. */
@@ -287,12 +267,12 @@ export class Model {
 
   /** The photo of a contact as a data URL; undefined: there is none, or it is not here yet. */
   photo(address: string): string | undefined {
-    return this.people.get(address)?.alias ? undefined : this.photos.get(address);
+    return this.people.find(address)?.alias ? undefined : this.photos.get(address);
   }
 
   /** Look whether a contact has another photo by now. */
   refreshPhoto(address: string): void {
-    if (!this.people.get(address)?.alias) this.photos.refresh(address);
+    if (!this.people.find(address)?.alias) this.photos.refresh(address);
   }
 
   /** The person's own photo from now on, in base64; empty: none. */
@@ -361,7 +341,7 @@ export class Model {
         if (frame.on) this.options.timers.set(() => this.changed(), TYPING_MS + 50);
         break;
       case "failed":
-        this.setDrafts(this.drafts.map((d) => (d.id === frame.origin ? { ...d, failure: frame.text || frame.condition } : d)));
+        this.outbox.fail(frame.origin, frame.text || frame.condition);
         break;
       case "conversations":
         this.takeConversations(frame.conversations ?? []);
@@ -372,10 +352,8 @@ export class Model {
   private welcomed(welcome: Answer<"welcome">): void {
     if (this.you !== welcome.you.address) {
       this.you = welcome.you.address;
-      this.sorted = null;
       this.conversations.clear();
-      this.drafts = JSON.parse(this.options.store.get(`drafts ${this.you}`) ?? "[]") as Draft[];
-      for (const draft of this.drafts) this.conversation(draft.to);
+      this.outbox.open(this.you);
     }
     this.epoch = welcome.epoch;
     this.fileBytes = welcome.fileBytes ?? 0;
@@ -391,10 +369,7 @@ export class Model {
   }
 
   private takeContacts(frame: Answer<"contacts">): void {
-    if (frame.all) this.people.clear();
-    for (const person of frame.contacts ?? []) this.people.set(person.address, person);
-    for (const address of frame.removed ?? []) this.people.delete(address);
-    this.sorted = null;
+    this.people.take(frame);
     this.snapshot.delete("contacts");
     this.isReady ||= this.snapshot.size === 0;
   }
@@ -405,14 +380,12 @@ export class Model {
     const conversation = this.conversation(peer);
     const isNew = conversation.add(chat);
     if (isOwn) {
-      const left = this.drafts.filter((draft) => draft.id !== chat.origin);
-      if (left.length !== this.drafts.length) this.setDrafts(left);
+      if (chat.origin) this.outbox.remove(chat.origin);
       if (isNew && !chat.replaces && !chat.retracts) conversation.unread = 0; // an own reply, from whatever device, says that the rest was read
       return;
     }
     conversation.typingSince = 0;
-    if (!isNew || chat.replaces || chat.retracts || !(chat.body || chat.file) || chat.id <= conversation.read) return;
-    if (chat.id <= conversation.counted) return;
+    if (!isNew || !conversation.isNews(chat)) return;
     conversation.unread += 1;
     if (this.options.isLookedAt(peer)) this.markRead(peer);
     else this.options.arrived(chat);
@@ -422,46 +395,19 @@ export class Model {
     const isOwn = frame.from === this.you;
     const conversation = this.conversation(isOwn ? frame.to : frame.from);
     conversation.add(frame);
-    if (isOwn) {
-      const read = conversation.messages.findLast((message) => !message.isOwn && message.name === frame.name);
-      if (read !== undefined && read.id > conversation.read) conversation.read = read.id;
-      conversation.unread = conversation.messages.filter((m) => !m.isOwn && m.id > conversation.read && !m.isRetracted).length;
-      if (read === undefined) conversation.unread = 0;
-    }
+    if (isOwn) conversation.seeNamed(frame.name ?? "");
   }
 
   private takeConversations(entries: RecentEntry[]): void {
-    for (const entry of entries) {
-      const conversation = this.conversation(entry.peer);
-      if ((entry.read ?? "") >= conversation.read) {
-        conversation.read = entry.read ?? "";
-        // What was heard since that was counted comes on top; see also `takeChat`.
-        conversation.counted = entry.newest.id;
-        conversation.unread = (entry.unread ?? 0) + conversation.messages.filter((m) => !m.isOwn && m.id > entry.newest.id).length;
-      }
-      if (entry.newest.t === "chat" && (conversation.newest?.id ?? "") <= entry.newest.id) conversation.newest = entry.newest;
-    }
+    for (const entry of entries) this.conversation(entry.peer).take(entry);
   }
 
   private lineChanged(isUp: boolean): void {
     this.isUp = isUp;
     if (isUp) {
       this.questions.askAgain();
-      for (const draft of this.drafts) this.sendDraft(draft);
+      this.outbox.sendAll();
     }
-    this.changed();
-  }
-
-  private sendDraft(draft: Draft): void {
-    const { at: _, shared: __, failure, ...frame } = draft;
-    if (failure === undefined) this.socket.send({ t: "say", ...frame });
-  }
-
-  private setDrafts(drafts: Draft[]): void {
-    const peers = new Set([...this.drafts, ...drafts].map((draft) => draft.to));
-    this.drafts = drafts;
-    for (const peer of peers) this.conversation(peer).setDrafts(drafts.filter((draft) => draft.to === peer));
-    this.options.store.set(`drafts ${this.you}`, drafts.length > 0 ? JSON.stringify(drafts) : null);
     this.changed();
   }
 
@@ -474,5 +420,3 @@ export class Model {
     });
   }
 }
-
-const collator = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });

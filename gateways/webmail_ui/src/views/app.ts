@@ -65,6 +65,7 @@ export class App extends LitElement {
       document.addEventListener(event, () => this.idle?.touch(), { passive: true });
     }
     window.setInterval(() => this.idle?.look(), LOOK_MS);
+    store.listen((key, value) => this.model?.keptChanged(key, value));
     for (const [name, handle] of Object.entries(this.handlers)) {
       this.addEventListener(name, (event) => handle((event as CustomEvent<never>).detail));
     }

@@ -5,7 +5,7 @@ import { html, nothing, type PropertyDeclarations, type PropertyValues, type Tem
 import { timeOf } from "../model/frames";
 import type { Reader } from "../model/reader";
 import { transcript } from "../model/transcript";
-import { dayOf, dayText, fullDayText, startOfDay, t, timeText } from "../text/text";
+import { dayOf, fullDayText, startOfDay, t, timeText } from "../text/text";
 import { face } from "./face";
 import "./finder";
 import { icons } from "./icons";
@@ -65,7 +65,7 @@ export class HistoryView extends View {
     const person = this.model.person(this.peer);
     const messages = this.reader?.messages ?? [];
     const [first, last] = [messages[0], messages.at(-1)];
-    const days = !first || !last ? "" : dayOf(first.at) === dayOf(last.at) ? dayText(first.at) : t("history.days", { from: fullDayText(first.at), to: fullDayText(last.at) });
+    const days = !first || !last ? "" : dayOf(first.at) === dayOf(last.at) ? fullDayText(first.at) : t("history.days", { from: fullDayText(first.at), to: fullDayText(last.at) });
     return html`<section class="chat history" aria-label=${t("history.label", { name: person.name })}>
       <header class="chat-head">
         ${this.isAlone ? nothing : this.button(t("contact.back"), icons.back, () => this.tell("close-chat", null), "narrow-only")}

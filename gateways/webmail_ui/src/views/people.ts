@@ -106,7 +106,7 @@ export class People extends View {
   }
 
   private foundPeople(found: string[]): Person[] {
-    return found.flatMap((address) => this.model.people.get(address) ?? []).filter((person) => person.address !== this.model.you);
+    return found.flatMap((address) => this.model.people.find(address) ?? []).filter((person) => person.address !== this.model.you);
   }
 
   private readonly focusMoved = (event: FocusEvent): void => {

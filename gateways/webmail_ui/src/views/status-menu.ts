@@ -81,7 +81,7 @@ export class StatusMenu extends View {
           )}
         </div>
       </div>
-      <label class="menu-row menu-check"><input type="checkbox" .checked=${preferences.opensWindows}
+      <label class="menu-row menu-check wide-only"><input type="checkbox" .checked=${preferences.opensWindows}
         @change=${(event: Event) => (preferences.opensWindows = (event.target as HTMLInputElement).checked)} />
         <span>${t("status.window")}</span></label>
       <label class="menu-row menu-check"><input type="checkbox" .checked=${notifications.areOn} @change=${this.notify} />
