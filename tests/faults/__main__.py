@@ -16,7 +16,7 @@ import click
 import msgspec
 import trio
 
-from tests.faults import actors, clock, crash_points, damage, limits, power, readers, rounds, storage, storm
+from tests.faults import actors, clock, crash_points, damage, limits, power, readers, rounds, soak, storage, storm
 from tests.faults.outcome import Outcome, Scale, command_of, machine, markdown, text
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
@@ -33,6 +33,7 @@ ROWS: dict[str, Play] = {
     "limits": limits.play,
     "actors": actors.play,
     "damage": damage.play,
+    "soak": soak.play,
 }
 
 
