@@ -16,13 +16,27 @@ import click
 import msgspec
 import trio
 
-from tests.faults import actors, clock, crash_points, damage, limits, power, readers, rounds, soak, storage, storm
+from tests.faults import (
+    actors,
+    both_kinds,
+    clock,
+    crash_points,
+    damage,
+    limits,
+    power,
+    readers,
+    rounds,
+    soak,
+    storage,
+    storm,
+)
 from tests.faults.outcome import Outcome, Scale, command_of, machine, markdown, text
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
 
 ROWS: dict[str, Play] = {
     "kill": rounds.play_kill,
+    "kill-web": both_kinds.play,
     "resume": rounds.play_resume,
     "crash-points": crash_points.play,
     "power": power.play,

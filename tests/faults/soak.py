@@ -1,9 +1,9 @@
 """Tens of thousands come and go, or fail to log in: memory and descriptors of the server are as they were before.
 
 Three kinds of visitors, sixty-four at a time: *leave* open a stream and break the connection, *fail* give a wrong password,
-*enter* log in, bind a resource, and break the connection. Each comes from an address of its own (127.0.0.0/8), or the server would let
-those who fail wait. The memory from before is that after a first crowd, which has filled the tables that remember who failed
-(`gateways.throttle.KEYS` entries each): what grows after that grows for ever.
+*enter* log in, bind a resource, and break the connection. Each comes from an address of its own (127.0.0.0/8), or the server
+would let those who fail wait. The memory from before is that after a first crowd, which has filled the tables that remember who
+failed (`gateways.throttle.KEYS` entries each): what grows after that grows for ever.
 """
 
 import base64

@@ -65,8 +65,12 @@ class Talk:
         if message.get("type") == "error":
             self.refused.setdefault(sent.origin, time.time())
             return
-        if (bare(by), message.get("from"), message.findtext(BODY)) != (sent.to, sent.sender, sent.body):
-            self.faults.append(f"{by} was shown {message.findtext(BODY)!r} from {message.get('from')} for {sent}")
+        self.shows_words(by, sent, message.get("from", ""), message.findtext(BODY) or "")
+
+    def shows_words(self, by: str, sent: Sent, sender: str, body: str) -> None:
+        """A session was shown these words of this sender for this message; `by` and `sender` may be bare."""
+        if (bare(by), bare(sender), body) != (sent.to, bare(sent.sender), sent.body):
+            self.faults.append(f"{by} was shown {body!r} from {sender} for {sent}")
         self.shown.setdefault(bare(by), {}).setdefault(sent.origin, time.time())
         self.order.setdefault(by, []).append(sent.origin)
 
@@ -103,7 +107,7 @@ class Talk:
                 found.append(f"lost: {why} and not in both archives: {sent}, {row}")
         for row in rows:
             sent = self.sent[row.origin]
-            if (row.sender, row.to, row.body) != (sent.sender, sent.to, sent.body):
+            if (bare(row.sender), row.to, row.body) != (bare(sent.sender), sent.to, sent.body):
                 found.append(f"wrong: {sent} is in the archive as {row}")
             if self.refused.get(row.origin, FOREVER) < until:
                 found.append(f"refused and yet kept: {sent}")
