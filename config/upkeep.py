@@ -139,6 +139,16 @@ async def verify(stores: Stores) -> list[str]:
         StorageUnavailable: something cannot be read just now.
     """
     problems = [*await stores.archive.problems(), *await stores.accounts.problems()]
+    try:
+        return [*problems, *await _problems_between(stores)]
+    except StorageUnavailable as error:
+        if not problems:
+            raise
+        return [*problems, f"{error}; the rest was not looked at"]
+
+
+async def _problems_between(stores: Stores) -> list[str]:
+    problems = []
     for domain in sorted(await stores.accounts.domains()):
         faults = await trio.to_thread.run_sync(alias_problems, await _contacts(stores, domain))
         problems += [f"{ACCOUNTS}: {fault}" for fault in faults]

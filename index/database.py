@@ -308,6 +308,12 @@ def _code(error: BaseException | None) -> int | None:
     return None if code is None else code & 0xFF
 
 
+def _damage() -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("the schema is damaged")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"
+    return error
+
+
 def _read_damaged(text: bytes) -> str:
     return text.decode(errors="replace")
 
@@ -346,6 +352,8 @@ class _Connection(sqlite3.Connection):
             log.warning("a text is damaged: it is no UTF-8")  # not the error, which has the text
             self.text_factory = _read_damaged
             return work(self)
+        except UnicodeDecodeError:  # SQLite names what is damaged, and that is no text
+            raise _damage() from None
 
 
 async def _do(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

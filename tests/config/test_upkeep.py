@@ -57,3 +57,18 @@ async def test_messages_that_are_missing_in_the_index(stores, autojump_clock):
     assert await upkeep.reindex(stores) == "1 contacts and 2 messages indexed again"
     assert await upkeep.verify(stores) == []
     assert await stores.history.newest() == two.id
+
+
+async def test_what_is_damaged_is_told_and_the_rest_is_left(tmp_path):
+    """A part of the archive cannot be read at all: what is known of it is told, not that it failed."""
+    async with upkeep.open_stores(tmp_path) as stores:
+        await stores.archive.commit([says("ann@a.example", "bob@a.example", f"{n} {'x' * 500}") for n in range(40)])
+    file = tmp_path / upkeep.ARCHIVE
+    content = bytearray(file.read_bytes())
+    page = content.index(b"1 xxxxx") // 4_096 * 4_096
+    content[page : page + 4_096] = bytes(4_096)
+    file.write_bytes(content)
+    async with upkeep.open_stores(tmp_path) as stores:
+        problems = await upkeep.verify(stores)
+    assert "archive.sqlite" in problems[0]
+    assert problems[-1].endswith("; the rest was not looked at")

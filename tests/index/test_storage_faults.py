@@ -436,3 +436,14 @@ async def test_what_is_lost_with_the_log_is_told(after_a_kill, caplog, harm, wor
     except StorageUnavailable:
         assert harm is Path.unlink
     assert word in caplog.text
+
+
+async def test_a_schema_whose_damage_is_no_text_is_refused(tmp_path, island, clock):
+    """SQLite names what is damaged, and Python cannot read that name."""
+    path = tmp_path / "archive.sqlite"
+    async with SqliteArchive(island, path, clock=clock):
+        pass
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"CREATE TABLE message", b"CREATE \xccABLE message"))
+    with pytest.raises((DatabaseRefused, StorageUnavailable), match=r"archive\.sqlite"):
+        await SqliteArchive(island, path, clock=clock).open()
