@@ -33,6 +33,7 @@ ARCHIVE = "archive.sqlite"
 ACCOUNTS = "accounts.sqlite"
 CONTACTS = "contacts.tantivy"
 HISTORY = "history.tantivy"
+FILES = "files"
 JOURNAL = "sessions.journal"
 
 INDEX_SECONDS: Final = 2.0

@@ -1,4 +1,4 @@
-"""A copy of both databases while the server writes: whole, of one moment, checked.
+"""A copy of both databases and the files while the server writes: whole, of one moment, checked.
 
 **One moment.** Who is a member is in one file and what was said in another. For the blink of an eye in which both copies
 begin, the accounts are locked for writing: so no member leaves or comes between the two, and no history in the copy belongs
@@ -7,17 +7,23 @@ to an address that the copied accounts would give to somebody else.
 **Beside the server.** Both are read within one transaction each, which delays no writer (SQLite's log); meanwhile the log
 grows by what is written, and is cut back afterwards. Between two pieces the disk is left alone for a moment.
 
+**Files** never change once they are kept, so those that the copied archive names are copied after it. One that is removed just
+then is left out, with the messages that carried it soon to follow.
+
 **Whole or not at all.** Each file grows under another name and takes its own when it is complete, checked by SQLite and on
 disk. When something fails, nothing of it is left.
 """
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from engine.ports import StorageUnavailable
 from index.accounts import APPLICATION_ID as ACCOUNTS_ID
@@ -32,8 +38,15 @@ PAUSE_SECONDS: Final = 0.002
 """Between two pieces, for those who write."""
 
 
-def back_up(accounts: Path, archive: Path, folder: Path) -> int:
-    """Copy both databases into a folder, which is made if it is not there and must be empty; how many bytes they have.
+class BackedUp(msgspec.Struct, frozen=True):
+    """What was copied: bytes of the databases; how many files."""
+
+    octets: int
+    files: int
+
+
+def back_up(accounts: Path, archive: Path, files: Path, folder: Path) -> BackedUp:
+    """Copy both databases and the files into a folder, which is made if it is not there and must be empty.
 
     Blocks.
 
@@ -52,16 +65,13 @@ def back_up(accounts: Path, archive: Path, folder: Path) -> int:
             with closing(people), closing(_look(archive, "archive", ARCHIVE_ID)) as chats:
                 lock.execute("ROLLBACK")
                 size = sum(_copy(source, folder / path.name) for source, path in ((people, accounts), (chats, archive)))
+        count = _copy_files(folder / archive.name, files, folder / files.name)
     except BaseException:
         for left in folder.iterdir():  # it was empty
-            left.unlink()
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         raise
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return size
+    _sync(folder, os.O_DIRECTORY)
+    return BackedUp(size, count)
 
 
 def _look(path: Path, name: str, application_id: int) -> sqlite3.Connection:
@@ -104,13 +114,38 @@ def _copy(source: sqlite3.Connection, file: Path) -> int:
         faults = [row[0] for row in target.execute("PRAGMA quick_check(1)")]
     if faults != ["ok"]:
         raise DatabaseRefused(f"{file.name}: damaged, and the copy as well: {faults[0].splitlines()[-1]}")
-    descriptor = os.open(growing, os.O_RDWR)
+    _sync(growing)
+    growing.rename(file)
+    return file.stat().st_size
+
+
+def _copy_files(archive: Path, source: Path, target: Path) -> int:
+    with _told(archive), closing(sqlite3.connect(archive)) as connection:
+        has_files = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'file'").fetchone()
+        ids = connection.execute("SELECT id FROM file WHERE state = 2").fetchall() if has_files else []
+    count = 0
+    for (file_id,) in ids:
+        place = Path(file_id[:2]) / file_id
+        (target / place.parent).mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(source / place, target / place)
+            (target / place).chmod(0o600)
+            _sync(target / place)
+            count += 1
+        time.sleep(PAUSE_SECONDS)
+    if ids:
+        target.chmod(0o700)
+        for made in (*target.iterdir(), target):
+            _sync(made, os.O_DIRECTORY)
+    return count
+
+
+def _sync(path: Path, flags: int = 0) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    growing.rename(file)
-    return file.stat().st_size
 
 
 @contextmanager

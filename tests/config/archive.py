@@ -21,3 +21,21 @@ def say(shell, *drafts, at=NOON):
             return [stored.id for stored in await archive.commit(drafts)]
 
     return trio.run(commit)
+
+
+def share(shell, file, content=b"content"):
+    """Put a file into the store of a shell, as an upload would."""
+
+    async def put():
+        async with Island() as island, SqliteArchive(island, shell.data / ARCHIVE, clock=Clock()) as archive:
+            assert await archive.files.reserve(file, 0)
+            async with archive.files.receive(file) as incoming:
+                await incoming.write(content)
+                await incoming.keep()
+
+    trio.run(put)
+
+
+def files_of(shell):
+    """The names in the folder of files."""
+    return sorted(path.name for path in (shell.data / "files").rglob("*") if path.is_file())

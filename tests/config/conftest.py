@@ -86,9 +86,9 @@ class Server(threading.Thread):
                     await stores.search.update(outcome.changes)
                     if not outcome.departed:
                         return outcome.result
-                    return with_history(
-                        outcome.result, await take_leave(outcome.departed, stores.accounts, stores.retention)
-                    )
+                    messages = await take_leave(outcome.departed, stores.accounts, stores.retention)
+                    await stores.files.sweep(0)
+                    return with_history(outcome.result, messages)
 
                 async def verify():
                     return await upkeep.verify(stores)

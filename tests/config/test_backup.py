@@ -5,9 +5,10 @@ import stat
 from contextlib import closing
 
 from engine import messages as m
+from engine.files import SharedFile
 from engine.jid import Jid
 from engine.ports import Draft
-from tests.config.archive import say
+from tests.config.archive import files_of, say, share
 from tests.config.conftest import Shell
 
 ANN, BEN = "ann@a.example", "ben@a.example"
@@ -40,6 +41,24 @@ def test_a_backup_is_whole_private_and_can_be_served(anyhow):
     assert "one" in history
     assert "two" in history
     assert "after" not in history
+
+
+def test_files_are_in_a_backup(anyhow):
+    people(anyhow)
+    files = [SharedFile(f"{number:024}", ANN, "a.txt", 7, 1) for number in range(3)]
+    for file in files:
+        share(anyhow, file)
+    place = anyhow.data / "files" / "00" / files[2].id
+    place.unlink()  # as a purge that is under way
+    folder = anyhow.folder / "copy"
+    assert anyhow.does("backup", str(folder)).endswith(" bytes, checked; 2 shared files\n")
+    (anyhow.folder / "other").mkdir()
+    restored = Shell(anyhow.folder / "other")
+    folder.rename(restored.data)
+    assert files_of(restored) == [files[0].id, files[1].id]
+    copies = list((restored.data / "files").rglob("*"))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in copies} == {0o700, 0o600}
+    assert f"files/00/{files[2].id}: is missing" in restored.run("verify").output
 
 
 def test_what_is_there_is_never_touched(anyhow):

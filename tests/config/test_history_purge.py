@@ -9,9 +9,10 @@ import pytest
 import trio
 
 from config.upkeep import ARCHIVE, HISTORY
+from engine.files import SharedFile
 from engine.messages import HistoryQuery
 from index.history_index import TantivyHistory
-from tests.config.archive import DAY, HOUR, say
+from tests.config.archive import DAY, HOUR, files_of, say, share
 from tests.index.stories import NOON, says, says_to_alias
 
 A, B, C, TEAM = "ann@a.example", "ben@a.example", "cat@a.example", "team@a.example"
@@ -224,3 +225,22 @@ def test_an_address_is_not_given_again_before_its_history_is_gone(shell):
     (shell.data / ARCHIVE).write_bytes(archive)
     assert shell.does("user", "add", A, stdin="").startswith("user ann@a.example added")
     assert shell.does("history", "export", A, "--format", "jsonl") == ""
+
+
+def test_files_go_with_their_messages(anyhow):
+    for address in (A, B, C):
+        anyhow.does("user", "add", address, stdin="")
+    old, new, carried_on = (SharedFile(f"{number:024}", A, "a.txt", 7, int(NOON * 1e6)) for number in range(3))
+    for file in (old, new, carried_on):
+        share(anyhow, file)
+    say(anyhow, says(A, B, "old", file=old.id), says(A, B, "passed on", file=carried_on.id), at=NOON + HOUR)
+    say(anyhow, says(A, B, "new", file=new.id), says(B, C, "again", file=carried_on.id), at=NOON + DAY)
+    anyhow.does(*PURGE, SECOND_DAY, "--dry-run")
+    assert files_of(anyhow) == [old.id, new.id, carried_on.id]
+    anyhow.does(*PURGE, SECOND_DAY)
+    assert files_of(anyhow) == [new.id, carried_on.id]
+    anyhow.does("user", "remove", A)
+    assert files_of(anyhow) == [new.id, carried_on.id]  # the others keep what was sent to them
+    for address in (B, C):
+        anyhow.does("user", "remove", address)
+    assert files_of(anyhow) == []
