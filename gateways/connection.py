@@ -274,7 +274,8 @@ class Connection:
             self._transport.send(output)
             if self._transport.waiting > BACKPRESSURE_BYTES:
                 self._bear_slowness()
-            self._count_memory()
+            if self._transport.waiting or self._is_large:  # else it holds no more than when the last input was read
+                self._count_memory()
         self._tell_written()
 
     def _count_memory(self) -> None:
