@@ -197,9 +197,17 @@ def test_a_phone(office):
     bob.hears("on the train")
     width = alice.page.evaluate("document.documentElement.scrollWidth")
     assert width == 320
+    alice.page.reload()
+    alice.hears("on the train")
+    alice.page.go_back()  # the phone's own way back
+    expect(alice.page.get_by_role("heading", name="Bob Berger")).to_be_visible()
+    alice.page.go_back()
+    expect(alice.contact("Bob Berger, Available")).to_be_visible()
+    alice.contact("Bob Berger").click()
+    alice.button("Chat").click()
     for _ in range(2):
         alice.button("Back").click()
-    expect(alice.page.get_by_role("list", name="Contacts")).to_be_visible()
+    expect(alice.contact("Bob Berger, Available")).to_be_visible()
 
 
 def resource_of(person: Person, name: str) -> str:

@@ -5,6 +5,7 @@ import { Alerting } from "../alerting";
 import { carry } from "../carrier";
 import { Idle } from "../model/idle";
 import { Model } from "../model/model";
+import { hashOf, type Place, type Spot, spotOf } from "../model/place";
 import type { Line } from "../model/socket";
 import { preferences, store } from "../preferences";
 import { t } from "../text/text";
@@ -22,14 +23,6 @@ const LOOK_MS = 15_000;
 
 type Phase = "starting" | "login" | "chat";
 
-/** What is shown beside the contacts: a chat, or a part of a history, from the message of this id on, with these words marked. */
-interface Place {
-  kind: "chat" | "history";
-  peer: string;
-  id: string;
-  words: string;
-}
-
 export class App extends LitElement {
   static override properties: PropertyDeclarations = {
     phase: { state: true },
@@ -43,14 +36,15 @@ export class App extends LitElement {
   private model: Model | null = null;
   private idle: Idle | null = null;
   /** Of a window that shows this and nothing else. */
-  private readonly alone = placeOf(new URLSearchParams(location.search));
+  private readonly alone = new URLSearchParams(location.search).has("window") ? spotOf(location.hash).place : null;
   private readonly alerting = new Alerting(this.alone === null, (peer) => this.go("chat", { peer }));
 
   constructor() {
     super();
     this.phase = "starting";
-    this.selected = "";
-    this.place = this.alone;
+    const { selected, place } = spotOf(location.hash);
+    this.selected = selected;
+    this.place = place;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -65,6 +59,8 @@ export class App extends LitElement {
       document.addEventListener(event, () => this.idle?.touch(), { passive: true });
     }
     window.setInterval(() => this.idle?.look(), LOOK_MS);
+    window.addEventListener("hashchange", this.returned);
+    window.addEventListener("popstate", this.returned);
     store.listen((key, value) => this.model?.keptChanged(key, value));
     for (const [name, handle] of Object.entries(this.handlers)) {
       this.addEventListener(name, (event) => handle((event as CustomEvent<never>).detail));
@@ -149,8 +145,7 @@ export class App extends LitElement {
     this.model?.stop();
     if (reason === "signed-out") {
       this.model = null;
-      this.selected = "";
-      this.place = this.alone;
+      if (this.alone === null) this.show({ selected: "", place: null }, true);
       this.phase = "login";
       document.title = t("app.name");
     } else if (reason === "reload") location.reload();
@@ -183,28 +178,39 @@ export class App extends LitElement {
     "signed-in": this.start,
     "sign-out": () => void this.signOut(),
     pick: (address: string) => {
-      this.selected = address;
-      this.place = this.place?.kind === "chat" ? { ...this.place, peer: address } : null;
+      this.show({ selected: address, place: this.place?.kind === "chat" ? { ...this.place, peer: address } : null });
     },
     "pick-chat": (peer: string) => this.go("chat", { peer }),
     "open-panel": (peer: string) => this.go("chat", { peer }),
     "open-window": (peer: string) => {
-      if (popUp({ kind: "chat", peer, id: "", words: "" })) this.place = null;
+      if (popUp({ kind: "chat", peer, id: "", words: "" })) this.show({ selected: peer, place: null }, true);
     },
     "open-chat": (peer: string) => this.open("chat", { peer }),
     "open-history": (at: Omit<Place, "kind">) => this.open("history", at),
-    "close-chat": () => (this.place = null),
-    back: () => {
-      this.selected = "";
-      this.place = null;
-    },
+    "close-chat": () => this.show({ selected: this.selected, place: null }, true),
+    back: () => this.show({ selected: "", place: null }, true),
+  };
+
+  /** `isReturn`: that is no step for the browser's back button to take back. */
+  private show(spot: Spot, isReturn = false): void {
+    this.selected = spot.selected;
+    this.place = spot.place;
+    const url = hashOf(spot) || location.pathname;
+    if (isReturn) history.replaceState(null, "", url);
+    else if (hashOf(spot) !== location.hash) history.pushState(null, "", url);
+  }
+
+  private readonly returned = (): void => {
+    if (this.alone) location.reload();
+    const { selected, place } = spotOf(location.hash);
+    this.selected = selected;
+    this.place = place;
   };
 
   private go(kind: Place["kind"], at: Partial<Place> & { peer: string }): void {
-    if (this.alone === null) {
-      this.selected = at.peer;
-      this.place = { id: "", words: "", ...at, kind };
-    } else location.search = searchOf({ id: "", words: "", ...at, kind });
+    const place = { id: "", words: "", ...at, kind };
+    if (this.alone === null) this.show({ selected: at.peer, place });
+    else location.hash = hashOf({ selected: at.peer, place });
   }
 
   /** In a window of its own, if there is room and the person wants it and the browser lets us; otherwise here. */
@@ -215,21 +221,8 @@ export class App extends LitElement {
   }
 }
 
-function placeOf(search: URLSearchParams): Place | null {
-  const [id, words] = [search.get("at") ?? "", search.get("words") ?? ""];
-  for (const kind of ["chat", "history"] as const) {
-    const peer = search.get(kind);
-    if (peer) return { kind, peer, id, words };
-  }
-  return null;
-}
-
-function searchOf({ kind, peer, id, words }: Place): string {
-  return `?${new URLSearchParams({ [kind]: peer, ...(id ? { at: id } : {}), ...(words ? { words } : {}) })}`;
-}
-
 function popUp(place: Place): boolean {
-  const opened = window.open(`/${searchOf(place)}`, `rookery ${place.kind} ${place.peer}`, "popup,width=480,height=700");
+  const opened = window.open(`/?window${hashOf({ selected: place.peer, place })}`, `rookery ${place.kind} ${place.peer}`, "popup,width=480,height=700");
   opened?.focus();
   return opened !== null;
 }
