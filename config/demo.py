@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import trio
 
-from config import demo_faces, demo_history
+from config import demo_history, demo_pictures
 from config.operation import ask, perform
 from config.settings import Settings, SettingsError, load
 from config.terminal import Failed
@@ -141,7 +141,7 @@ def _seed(settings: Settings, kept: Mapping[str, str], passwords: Mapping[str, s
 
 async def _write(settings: Settings) -> None:
     await demo_history.write(settings)
-    await demo_faces.write(settings, [user.address for user in USERS])
+    await demo_pictures.write_faces(settings, [user.address for user in USERS])
 
 
 def _addresses(settings: Settings, command: a.ListUsers | a.ListAliases) -> set[str]:

@@ -4,23 +4,30 @@ Written once, into an archive that has nothing yet. It is history like any other
 logs in for the first time is not given it, it finds it in the archive.
 """
 
+import secrets
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from typing import Final
 
 import msgspec
 
+from config import demo_pictures
 from config.settings import Settings
 from config.upkeep import open_archive
+from engine.files import SECRET_BYTES, FileOffer, FileStore, SharedFile, id_of, ticket_of
 from engine.jid import Jid
 from engine.ports import Cursor, Draft, Notes
-from engine.xmpp.stanzas import read_message
+from engine.xmpp.stanzas import OUT_OF_BAND, read_message
 from engine.xmpp.xml import CLIENT, E
 
 DOMAIN: Final = "localhost"
 TEAM: Final = "salesteam"
 MEMBERS: Final = ("bob", "carol", "dan")
+
+GRAPH: Final = "answers.png"
+"""A picture that is shared, in `config.demo_pictures`."""
 
 SAID: Final = (
     (
@@ -49,6 +56,8 @@ SAID: Final = (
     (10, "10:07", "alice", "carol", "Tickets, answer times, and what people liked?"),
     (10, "10:08", "carol", "alice", "Exactly. And one graph, they love graphs."),
     (10, "10:09", "alice", "carol", "One graph it is \N{BAR CHART}"),
+    (10, "16:31", "alice", "carol", GRAPH),
+    (10, "16:40", "carol", "alice", "From 4.6 hours to 3.2! That goes on the first page."),
     (9, "13:40", "erin", "alice", "I moved the ticket search to the new machine. It should be quicker now."),
     (9, "13:52", "alice", "erin", "It is! The long list opens at once. What did you do?"),
     (9, "13:55", "erin", "alice", "One index. And I deleted 2,000 lines, which was the best part."),
@@ -86,7 +95,7 @@ SAID: Final = (
     (0, "-38", "bob", "alice", "Hanover asks who answers their questions. May I give them your number?"),
     (0, "-36", "bob", "alice", "And they would like to see the training room before the 15th."),
 )
-"""Days ago, time of day (UTC), who, to whom, what. Today: minus so many minutes."""
+"""Days ago, time of day (UTC), who, to whom, what: a text or `GRAPH`. Today: minus so many minutes."""
 
 UNREAD_DAYS: Final = 1
 """What is older than this was read; of the rest, what nobody has answered was not."""
@@ -102,7 +111,8 @@ async def write(settings: Settings, now: float | None = None) -> bool:
         newest = 0
         for days, hour, sender, to, body in SAID:
             clock.now = _moment(began, days, hour)
-            [stored] = await archive.commit([_draft(sender, to, body)])
+            address = await _upload(archive.files, settings, sender, clock.now) if body is GRAPH else ""
+            [stored] = await archive.commit([_draft(sender, to, address or body, address)])
             newest = stored.id
             if days > UNREAD_DAYS and to != TEAM:
                 await archive.mark_read([(f"{to}@{DOMAIN}", newest)])
@@ -119,9 +129,24 @@ def _moment(now: datetime, days: int, hour: str) -> float:
     return datetime.combine(now.date() - timedelta(days=days), time_of_day, UTC).timestamp()
 
 
-def _draft(sender: str, to: str, body: str) -> Draft:
+async def _upload(files: FileStore, settings: Settings, sender: str, now: float) -> str:
+    """The address of the picture, which this member shares."""
+    picture = (resources.files(demo_pictures) / GRAPH).read_bytes()
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    file = SharedFile(id_of(secret), f"{sender}@{DOMAIN}", GRAPH, len(picture), int(now * 1_000_000))
+    await files.reserve(file, 0)
+    async with files.receive(file) as incoming:
+        await incoming.write(picture)
+        await incoming.keep()
+    base = settings.web.url or (f"http://{settings.web.listen}" if settings.web.listen else "")
+    return FileOffer(base.rstrip("/")).address(ticket_of(secret, len(picture), GRAPH))
+
+
+def _draft(sender: str, to: str, body: str, address: str) -> Draft:
     session, recipient = Jid(f"{sender}@{DOMAIN}", "demo"), Jid(f"{to}@{DOMAIN}")
-    read = read_message(E("message", CLIENT, E("body", CLIENT, body), type="chat"), session, recipient)
+    name, namespace = OUT_OF_BAND
+    carried = E(name, namespace, E("url", namespace, address)) if address else None
+    read = read_message(E("message", CLIENT, E("body", CLIENT, body), carried, type="chat"), session, recipient)
     if to != TEAM:
         return Draft(read, (recipient.bare,))
     return Draft(msgspec.structs.replace(read, via=recipient), _addresses(MEMBERS))

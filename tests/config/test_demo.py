@@ -14,6 +14,7 @@ from config.terminal import Failed
 from config.upkeep import open_accounts, open_stores
 from engine import administration as a
 from engine import messages as m
+from engine.files import read_address
 from engine.xmpp.scram import check_password
 
 
@@ -70,6 +71,22 @@ def test_a_demo_has_a_history_that_is_written_once(folder):
     demo.prepare(folder, None)
     assert len(trio.run(look)[1].kept) == len(page.kept)
     assert made.settings.domains == ("localhost",)
+
+
+def test_a_picture_was_shared_in_a_demo(folder):
+    demo.prepare(folder, None)
+
+    async def look():
+        async with open_stores(folder / "data") as stores:
+            page = await stores.histories.page(m.HistoryQuery(owner="carol@localhost", has_file=True))
+            [body] = [kept.chat.body for kept in page.kept]
+            link = read_address(body)
+            may = [await stores.files.may_have(link.id, f"{name}@localhost") for name in ("alice", "carol", "bob")]
+            return body, may, await stores.files.problems()
+
+    body, may, problems = trio.run(look)
+    assert body.startswith("http://127.0.0.1:8080/upload/")
+    assert (may, problems) == ([True, True, False], [])
 
 
 def test_the_people_of_a_demo_have_faces(folder):

@@ -1,4 +1,4 @@
-"""The faces of the demo's people, drawn for it: one PNG for each, named as the local part of the address."""
+"""The demo's pictures, drawn for it: the faces of its people, named as their addresses are, and what they share."""
 
 from collections.abc import Iterable
 from importlib import resources
@@ -8,7 +8,7 @@ from config.upkeep import open_accounts
 from engine.messages import Photo
 
 
-async def write(settings: Settings, addresses: Iterable[str]) -> None:
+async def write_faces(settings: Settings, addresses: Iterable[str]) -> None:
     """Give a photo to who has none; the caller holds the claim."""
     folder = resources.files(__name__)
     async with open_accounts(settings.data_dir) as accounts:
