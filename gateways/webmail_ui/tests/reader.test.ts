@@ -23,12 +23,21 @@ test("a part of a history is read page by page, and goes on in both directions",
   const reader = new Reader(archive(items), BOB, ME);
   const [from, to] = [items[2] as ChatFrame, items[4] as ChatFrame];
   await reader.open(timeOf(from.id), (id) => id < to.id);
-  expect(bodies(reader)).toEqual(["c", "d", "e", "f"]);
+  expect(bodies(reader)).toEqual(["c", "d"]);
   await reader.earlier();
-  expect(bodies(reader)).toEqual(["a", "b", "c", "d", "e", "f"]);
+  expect(bodies(reader)).toEqual(["a", "b", "c", "d"]);
   expect([reader.isStart, reader.isEnd]).toEqual([true, false]);
   await reader.later();
-  expect(bodies(reader).at(-1)).toBe("h");
+  await reader.later();
+  expect(bodies(reader).join("")).toBe("abcdefgh");
+  expect(reader.isEnd).toBe(true);
+});
+
+test("a part that is longer than a page is read to its end, which may be that of everything", async () => {
+  const items = ["a", "b", "c", "d", "e"].map((body) => chat(BOB, body) as ChatFrame);
+  const reader = new Reader(archive(items), BOB, ME);
+  await reader.open(timeOf((items[0] as ChatFrame).id), () => true);
+  expect(bodies(reader).join("")).toBe("abcde");
   expect(reader.isEnd).toBe(true);
 });
 

@@ -32,10 +32,10 @@ export class Reader {
     return this.conversation.rowOf(id);
   }
 
-  /** Read from a time on (milliseconds since 1970), as far as `isPart` says of the ids that follow. */
+  /** Read from a time on (milliseconds since 1970) what `isPart` says of the ids, and no more. */
   async open(from: number, isPart: (id: string) => boolean): Promise<void> {
-    await this.forward({ start: idAt(from) });
-    while (!this.isEnd && isPart(this.newest)) await this.later();
+    let goesOn = await this.forward({ start: idAt(from) }, isPart);
+    while (goesOn) goesOn = await this.forward({ after: this.newest }, isPart);
   }
 
   async earlier(): Promise<void> {
@@ -46,14 +46,17 @@ export class Reader {
   }
 
   async later(): Promise<void> {
-    if (!this.isLoading && !this.isEnd) await this.forward({ after: this.newest });
+    if (!this.isLoading && !this.isEnd) await this.forward({ after: this.newest }, () => true);
   }
 
-  private async forward(edge: object): Promise<void> {
-    const page = await this.page(edge);
-    this.isEnd = page.complete ?? false;
-    this.newest = page.items?.at(-1)?.id ?? this.newest;
-    this.conversation.addPage(page.items ?? [], false);
+  /** One page of what `isPart`; whether the next one may have more of it. */
+  private async forward(edge: object, isPart: (id: string) => boolean): Promise<boolean> {
+    const { items = [], complete = false } = await this.page(edge);
+    const part = items.filter((item) => isPart(item.id));
+    this.isEnd = complete && part.length === items.length;
+    this.newest = part.at(-1)?.id ?? this.newest;
+    this.conversation.addPage(part, false);
+    return !complete && items.length > 0 && part.length === items.length;
   }
 
   private async page(edge: object): Promise<Answer<"history">> {
