@@ -191,6 +191,28 @@ async def test_who_cannot_be_read_is_refused(stage):
     assert (await alice.asks("card", address="bob@example.com"))["address"] == "bob@example.com"
 
 
+async def test_what_is_personal_is_kept_by_nobody_between(stage):
+    _, signed_in, _ = await post(stage, "/api/login", RIGHT)
+    cookie = signed_in["set-cookie"].partition(";")[0]
+    upload = {"content_type": "application/octet-stream", "cookie": cookie}
+    status, uploaded, body = await ask(stage, "POST", "/files/?name=a.png", "content", **upload)
+    assert status == 201
+    _, fetched, _ = await ask(stage, "GET", json.loads(body)["path"], cookie=cookie)
+    _, missing, _ = await ask(stage, "GET", "/files/x/a.png", cookie=cookie)
+    _, signed_out, _ = await post(stage, "/api/logout", {}, cookie=cookie)
+    assert {answer["cache-control"] for answer in (signed_in, uploaded, missing, signed_out)} == {"no-store"}
+    assert fetched["cache-control"] == "private, no-cache"  # asked for again each time, with the login
+
+
+def test_the_policy_of_the_page_is_strict():
+    policy = webmail_pages._safety(())["content-security-policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == rules["base-uri"] == rules["frame-ancestors"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == rules["form-action"] == "'self'"
+    assert rules["require-trusted-types-for"] == "'script'"
+    assert not any(word in policy for word in ("unsafe", "*", "http"))
+
+
 async def test_pages_are_safe(stage):
     status, headers, body = await ask(stage, "GET", "/")
     if status == 503:

@@ -13,6 +13,7 @@ PEOPLE = ("bob", "carol", "dan")
 STATUSES = ("Available", "Away", "Busy", "Offline")
 STEPS = st.one_of(
     st.tuples(st.just("says"), st.sampled_from(PEOPLE), st.sampled_from(("alice", "salesteam", *PEOPLE))),
+    st.tuples(st.just("shares"), st.sampled_from(PEOPLE), st.sampled_from(("alice", "salesteam"))),
     st.tuples(st.just("status"), st.sampled_from(("alice", *PEOPLE)), st.sampled_from(STATUSES)),
     st.tuples(st.just("answers"), st.sampled_from(("bob", "salesteam")), st.none()),
     st.tuples(st.just("phone"), st.sampled_from(PEOPLE), st.booleans()),
@@ -34,6 +35,11 @@ class Run:
     async def says(self, who: str, to: str) -> None:
         self.number += 1
         await self.web[who].says(f"{to}@example.com", f"message {self.number}")
+
+    async def shares(self, who: str, to: str) -> None:
+        self.number += 1
+        ticket = await self.stage.upload(self.web[who], f"{self.number}.png", b"PNG")
+        await self.web[who].sends("say", id=f"{who}-file-{self.number}", to=f"{to}@example.com", file=ticket)
 
     async def answers(self, to: str, _: None) -> None:
         await self.says("alice", to)

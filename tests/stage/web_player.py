@@ -76,8 +76,10 @@ class Knowledge:
             self._note(one["peer"], one["newest"])
 
     def _note(self, peer: str, chat: Frame) -> None:
-        if chat.get("body") and chat["id"] >= self.newest.get(peer, {"id": ""})["id"]:
-            self.newest[peer] = {key: chat.get(key, "") for key in ("id", "from", "to", "via", "body", "origin")}
+        if (chat.get("body") or chat.get("file")) and chat["id"] >= self.newest.get(peer, {"id": ""})["id"]:
+            self.newest[peer] = {
+                key: chat.get(key, "") for key in ("id", "from", "to", "via", "body", "origin", "file")
+            }
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Knowledge) and vars(self) == vars(other)
