@@ -5,7 +5,7 @@ BIN := .venv/bin
 UI := gateways/webmail_ui
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: run test check ui ui-check format fuzz hostile-memory kill cuts crowd resume faults devices scale search load load-peers load-gate clean
+.PHONY: run test check ui ui-check format fuzz hostile-memory autobahn kill cuts crowd resume faults devices scale search load load-peers load-gate clean
 
 run: .venv/ready ui
 	$(BIN)/rookery demo
@@ -80,6 +80,10 @@ fuzz: .venv/ready
 # What the process needs while a thousand clients do their worst.
 hostile-memory: .venv/ready
 	$(BIN)/python -m tests.hostile.memory
+
+# Autobahn's cases against the web port's sockets; needs a Python 2.7 with pip, and says so without one.
+autobahn: .venv/ready
+	$(BIN)/python -m tests.hostile.autobahn
 
 # What each unit of work costs, on a server that is started for it: docs/load.md.
 load: .venv/ready
