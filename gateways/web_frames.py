@@ -94,7 +94,9 @@ class Sieve:
             if have < 2 + width:
                 return None
             size, start = unpack_from("!H" if width == 2 else "!Q", buffer, 2)[0], 6 + width
-        if not buffer[1] & _MASKED or size > self._limit:
+            is_longer_than_need_be = size <= (_SHORT if width == 2 else _MEDIUM)  # 5.2: the library refuses it
+            self.is_open = is_longer_than_need_be
+        if not buffer[1] & _MASKED or size > self._limit or self.is_open:
             self.is_open = True
             return None
         return (start, start + size) if have >= start + size else None
