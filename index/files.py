@@ -1,9 +1,9 @@
 """Files on disk: their bytes in a folder of their own, their rows in the archive's database (`index.schema`, 0005).
 
-**Half a file is never seen.** Bytes go to ``incoming/<id>``; when all are there they are synced, the file moves to its place
-(``<two letters of the id>/<id>``), the folder is synced, and only then the row says that it is kept. Whatever ends in between
-leaves an awaited row, and bytes that are overwritten or removed with it. Removal goes the other way: the row says so first,
-then the bytes go, then the row.
+**Half a file is never seen.** Bytes go to ``<two letters of the id>/<id>.part``; when all are there they are synced, the file
+takes its name beside that, the folder is synced, and only then the row says that it is kept. Whatever ends in between leaves an
+awaited row, and bytes that are overwritten or removed with it. Removal goes the other way: the row says so first, then the
+bytes go, then the row.
 
 **Names on the disk are ids** and never come from people. The folder is 0700, files are 0600.
 
@@ -93,7 +93,7 @@ class SqliteFiles:
         if file.id in self._receiving:
             raise FileTaken
         self._receiving.add(file.id)
-        part = self._folder / "incoming" / file.id
+        part = self._part(file.id)
         try:
             known = await self.find(file.id)
             if known is None or known.is_kept:
@@ -127,7 +127,7 @@ class SqliteFiles:
                 self._database.write, lambda line, ids=found: _give_up(line, ids, values)
             )
             for file_id in gone:
-                for path in (self._place(file_id), self._folder / "incoming" / file_id):
+                for path in (self._place(file_id), self._part(file_id)):
                     await self._do(_unlink, path)
             await self._island.run_to_end(self._database.write, lambda line, ids=gone: _forget(line, ids))
             removed += len(gone)
@@ -153,6 +153,9 @@ class SqliteFiles:
 
     def _place(self, file_id: str) -> Path:
         return self._folder / file_id[:2] / file_id
+
+    def _part(self, file_id: str) -> Path:
+        return self._folder / file_id[:2] / f"{file_id}.part"
 
     async def _do(self, work: Callable[..., T], *args: Any) -> T:
         try:
@@ -187,7 +190,7 @@ class _Incoming:
 
 def _open_part(folder: Path, part: Path, size: int) -> Any:
     for path in (folder, part.parent):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(path)
     room = os.statvfs(folder)
     if room.f_bavail * room.f_frsize < size + SPARE_BYTES:
         raise OSError(0, "the disk is nearly full")
@@ -207,15 +210,22 @@ def _sync(stream: Any) -> None:
 
 
 def _move(part: Path, place: Path) -> None:
-    is_new = not place.parent.exists()
-    place.parent.mkdir(mode=0o700, exist_ok=True)
     part.replace(place)
-    for folder in (place.parent, *((place.parent.parent,) if is_new else ())):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    _sync_folder(place.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        _sync_folder(folder.parent)  # or its name may be gone after a power cut, with all that is in it
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _read(place: Path, start: int, size: int) -> bytes:
@@ -227,7 +237,9 @@ def _read(place: Path, start: int, size: int) -> bytes:
 
 
 def _unlink(path: Path) -> None:
-    path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        path.unlink()
+        _sync_folder(path.parent)  # its row goes next: it must not be back after a power cut
 
 
 def _fault(place: Path, size: int) -> str:
