@@ -247,9 +247,10 @@ export class Model {
     }
   }
 
-  async find(text: string): Promise<string[]> {
-    const found = await this.ask<"found">({ t: "find", text });
-    return found.addresses ?? [];
+  /** Contacts with these words, best first; `isComplete`: there are no more. */
+  async find(text: string): Promise<{ addresses: string[]; isComplete: boolean }> {
+    const { addresses = [], complete = false } = await this.ask<"found">({ t: "find", text });
+    return { addresses, isComplete: complete };
   }
 
   /** Messages with these words, the newest first. */

@@ -54,6 +54,7 @@ export const de: Record<Key, string> = {
   "nav.aliases": "Verteiler",
   "nav.people": "Personen",
   "nav.found.none": "Niemand passt zu „{text}“.",
+  "nav.found.more": "Es gibt mehr. Tippen Sie weiter, um sie einzugrenzen.",
   "nav.messages": "In Ihren Nachrichten",
   "nav.messages.none": "Keine Nachricht enthält „{text}“.",
   "nav.empty": "Noch ist niemand sonst hier.",

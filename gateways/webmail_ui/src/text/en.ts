@@ -51,6 +51,7 @@ export const en = {
   "nav.aliases": "Aliases",
   "nav.people": "People",
   "nav.found.none": "Nobody fits “{text}”.",
+  "nav.found.more": "There are more. Go on typing to narrow them down.",
   "nav.messages": "In your messages",
   "nav.messages.none": "No message has “{text}”.",
   "nav.empty": "Nobody else is here yet.",

@@ -168,7 +168,8 @@ export class App extends LitElement {
     const model = this.model;
     if (model === null) return;
     const name = this.alone ? model.person(this.alone.peer).name : t("app.name");
-    document.title = model.unread > 0 ? `(${model.unread}) ${name}` : name;
+    const unread = this.alone ? model.conversation(this.alone.peer).unread : model.unread;
+    document.title = unread > 0 ? `(${unread}) ${name}` : name;
   }
 
   // -- where one goes --------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import { html, nothing, type PropertyDeclarations, type PropertyValues, type TemplateResult } from "lit";
 import type { Message } from "../model/conversation";
 import type { Person } from "../model/frames";
-import { t } from "../text/text";
+import { t, timeText } from "../text/text";
 import "./composer";
 import type { Composer } from "./composer";
 import { face, statusLine } from "./face";
@@ -173,6 +173,7 @@ export class ChatView extends View {
     const action = (key: "chat.reply" | "chat.edit" | "chat.retract", icon: unknown, act: () => void): TemplateResult =>
       html`<button class="icon-button" tabindex=${isReached ? 0 : -1} aria-label=${t(key)} title=${t(key)} @click=${act}>${icon}</button>`;
     return html`<div class="actions" role="group" aria-label=${t("chat.actions")}>
+      <time>${timeText(message.at)}</time>
       ${action("chat.reply", icons.reply, () => this.composer?.answer(message))}
       ${message.isOwn
         ? html`${message.file ? nothing : action("chat.edit", icons.edit, () => this.composer?.correct(message))}

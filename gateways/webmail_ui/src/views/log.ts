@@ -12,6 +12,8 @@ import { linked } from "./marked";
 
 /** Messages of one person within this time stand together under one name. */
 const TOGETHER_MS = 4 * 60_000;
+/** A few emoji and nothing else are shown large. */
+const EMOJI_ONLY = /^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\p{M}\u200d]*\s*){1,6}$/u;
 
 export interface LogOptions {
   model: Model;
@@ -61,7 +63,7 @@ function row(message: Message, follows: boolean, answered: Message | undefined, 
           <time title=${fullTimeText(message.at)}>${timeText(message.at)}</time></div>`}
     <div class="bubble">
       ${answered ? html`<blockquote><b>${name(answered)}</b> ${answered.body || answered.file?.name}</blockquote>` : nothing}
-      ${message.isRetracted ? html`<p class="gone">${t("chat.retracted")}</p>` : html`${message.file ? fileInMessage(message.file) : nothing}${message.body ? html`<p>${linked(message.body, search)}</p>` : nothing}`}
+      ${message.isRetracted ? html`<p class="gone">${t("chat.retracted")}</p>` : html`${message.file ? fileInMessage(message.file) : nothing}${message.body ? html`<p class=${EMOJI_ONLY.test(message.body) ? "jumbo" : ""}>${linked(message.body, search)}</p>` : nothing}`}
       ${message.isEdited && !message.isRetracted ? html`<small class="edited">${t("chat.edited")}</small>` : nothing}
     </div>
     ${mark?.(message) ?? nothing} ${actions?.(message) ?? nothing}

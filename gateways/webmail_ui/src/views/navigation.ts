@@ -15,6 +15,7 @@ import { View } from "./view";
 /** After the last key until the archive is searched; contacts are searched at each. */
 const PAUSE_MS = 200;
 const RECENT = 100;
+const NOBODY = { addresses: [], isComplete: true };
 
 export class Navigation extends View {
   static override properties: PropertyDeclarations = {
@@ -33,6 +34,8 @@ export class Navigation extends View {
   /** What the search found: contacts, and messages; null: nothing was searched for, or no answer is here yet. */
   declare found: string[] | null;
   declare messages: ChatFrame[] | null;
+  /** More contacts fit than were found. */
+  private hasMore = false;
   declare top: number;
   declare height: number;
   private timer: number | undefined;
@@ -82,6 +85,7 @@ export class Navigation extends View {
           ? this.recent()
           : html`<rookery-people .model=${this.model} .selected=${this.selected} .found=${this.found} .search=${this.found ? this.text : ""}
               .top=${this.top} .height=${this.height}></rookery-people>`}
+        ${this.found !== null && this.hasMore ? html`<p class="empty">${t("nav.found.more")}</p>` : nothing}
         ${this.found !== null ? this.foundMessages() : nothing}
       </div>`;
   }
@@ -162,10 +166,11 @@ export class Navigation extends View {
     let asked: string;
     do {
       asked = this.text;
-      const found = await this.model.find(asked).catch(() => []);
+      const { addresses, isComplete } = await this.model.find(asked).catch(() => NOBODY);
       if (this.text.trim() === "") break;
       if (this.found === null) this.messages = null;
-      this.found = found;
+      this.found = addresses;
+      this.hasMore = !isComplete;
       this.scrollUp();
     } while (asked !== this.text);
     this.isSearching = false;

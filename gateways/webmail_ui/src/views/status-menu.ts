@@ -50,7 +50,7 @@ export class StatusMenu extends View {
 
   private menu(): TemplateResult {
     const { me, status, statusText } = this.model;
-    return html`<div class="menu" @keydown=${this.key}>
+    return html`<div class="menu" @keydown=${this.key} @focusout=${this.left}>
       <div class="menu-head">
         ${face(me, "m", this.model.photo(me.address))}
         <span class="menu-words"><strong>${me.name}</strong><small>${me.address}</small></span>
@@ -113,6 +113,11 @@ export class StatusMenu extends View {
 
   private readonly outside = (event: PointerEvent): void => {
     if (this.isOpen && !this.contains(event.target as Node)) this.isOpen = false;
+  };
+
+  /** The focus went on to the rest of the page. */
+  private readonly left = (event: FocusEvent): void => {
+    if (event.relatedTarget !== null && !this.contains(event.relatedTarget as Node)) this.isOpen = false;
   };
 
   private readonly toggle = async (): Promise<void> => {
