@@ -30,7 +30,8 @@ from engine import administration as a
 from engine import blocking
 from engine import messages as m
 from engine.contacts import Contact, RemovedContact
-from engine.errors import Condition, Refusal
+from engine.errors import Condition, Refusal, StreamCondition
+from engine.jid import Jid
 from engine.limits import NAME_CHARACTERS, PHOTO_BYTES, ROSTER_GROUPS
 from engine.ports import Accounts, StorageUnavailable
 
@@ -120,7 +121,10 @@ class Registrar(Worker):
         outcome = await carry_out(message.command, self._accounts, self._configured)
         await self._announce(outcome)
         if isinstance(message.command, a.SetPassword) and isinstance(outcome.result, a.Done):
-            self._directory.tell(WEBMAIL, m.PasswordChanged(message.command.address))
+            # Whoever knew the old one is to know no more of the account than the new one opens (RFC 6120, 4.9.3.16).
+            account = Jid.parse(message.command.address.strip()).bare
+            self._directory.tell(WEBMAIL, m.PasswordChanged(account))
+            self._directory.tell(account, m.CloseSession(StreamCondition.RESET, "the password was changed"))
         if outcome.departed and isinstance(outcome.result, a.Done):
             self._leaving[outcome.departed] = outcome.result, message.reply_to
             if not self._directory.tell(DEPARTURES, Depart()):

@@ -6,7 +6,9 @@ that failed closed the session that it named), CVE-2018-17232 and CVE-2012-2086 
 
 import pytest
 
+from engine import administration as a
 from engine.limits import DIRECTED_PRESENCES
+from engine.xmpp.scram import make_verifiers
 from tests.stage.play import play
 from tests.stage.player import SM, condition, is_error
 from tests.stage.reading import read_page
@@ -85,6 +87,21 @@ async def test_a_number_that_is_none_is_refused_or_bounded(stage: Stage, number:
     assert len(page.bodies) <= 2
     await alice.says(bob.bare, "three")
     await bob.hears_message("three")
+
+
+@pytest.mark.parametrize("typed", ["alice@example.com", " ALICE@Example.COM "])
+@play
+async def test_a_new_password_ends_what_the_old_one_opened(stage: Stage, typed: str):
+    """As CVE-2021-3740 was not: whoever stole the old one is out, on every device."""
+    desk, phone, bob = await stage.enter("alice", "desk"), await stage.enter("alice", "phone"), await stage.enter("bob")
+    browser = await stage.enter_web("alice")
+    await phone.counts()
+    await stage.operate(a.SetPassword(address=typed, verifiers=make_verifiers("another", iterations=4096)))
+    for device in (desk, phone):
+        assert await device.hears_stream_error() == "reset"
+    assert (await browser.hears("bye"))["reason"] == "signed-out"
+    await stage.settle(bob)
+    await bob.asks("<ping xmlns='urn:xmpp:ping'/>")
 
 
 @play
