@@ -243,6 +243,11 @@ class Parser:
     def _look_back(self, piece: bytes) -> None:
         """After a piece: what of it is unfinished, and does that keep the limits?"""
         position = self._expat.CurrentByteIndex
+        if position == self._fed and len(self._stack) == self._level and not (self._text or self._is_prolog):
+            self._tail = b""  # nothing: whole stanzas are what nearly every piece brings
+            if self._is_worn:
+                self._start_expat()
+            return
         self._check_before(position)
         unfinished = self._fed - position
         tail = (self._tail + piece)[-unfinished:] if unfinished else b""
