@@ -12,7 +12,7 @@ asked of its domain's factory, so users are started when they are first needed.
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
-from pykka import ActorRef
+from pykka import ActorDeadError, ActorRef
 
 from engine.blocking import NOBODY, BlockLists
 from engine.contacts import Contact, ContactList
@@ -115,10 +115,14 @@ class Directory:
         Raises:
             MailboxFull: the actor's mailbox is full and its policy is to refuse.
         """
-        ref = self.find(address)
+        ref = self._refs.get(address)
         if ref is None:
             return False
-        ref.tell(message)
+        try:
+            ref.tell(message)
+        except ActorDeadError:
+            self.unbind(address, ref)
+            return False
         return True
 
     # -- domains -------------------------------------------------------------------------------------------------------

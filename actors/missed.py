@@ -63,6 +63,7 @@ class Missed:
         self._read_up_to = 0  # archive id up to which it has read, since it logged in
         self._waiting: m.MissedFetched | None = None
         self._patience: Timer | None = None
+        self._noted: m.MoveCursor | None = None  # what the archiver was told last
 
     def begin(self, presence: Presence) -> None:
         """The session takes chats from now on. Must be told to the user behind the presence that says so."""
@@ -142,9 +143,11 @@ class Missed:
 
     def note_delivered(self, delivered: int) -> None:
         """The client has got everything up to this archive id."""
-        if self.family is not None and delivered >= self._since:
-            owner = self._office.jid.bare
-            self._office.tell_archiver(m.MoveCursor(owner, self.family, self._since, delivered, self._is_reader))
+        if self.family is None or delivered < self._since:
+            return
+        noted = m.MoveCursor(self._office.jid.bare, self.family, self._since, delivered, self._is_reader)
+        if noted != self._noted and self._office.tell_archiver(noted):  # a chat that is under way moves nothing
+            self._noted = noted
 
     def _give(self, page: m.MissedFetched) -> None:
         if self._is_new:

@@ -93,7 +93,7 @@ def choose(chat: Chat, owner: str, sessions: Mapping[str, Presence | None], copi
         sessions: each session's resource and presence; None: connected but unavailable.
         copied: sessions that asked for copies (XEP-0280).
     """
-    takers = tuple(resource for resource, presence in sessions.items() if takes_chats(presence))
+    takers = tuple([resource for resource, presence in sessions.items() if takes_chats(presence)])
     if chat.via is not None and chat.sender.bare == owner:
         # The session that sent it has said it already, and those that get a copy of what is sent know it, too.
         takers = tuple(r for r in takers if r != chat.sender.resource and (r not in copied or not chat.is_copied))
@@ -107,7 +107,7 @@ def choose(chat: Chat, owner: str, sessions: Mapping[str, Presence | None], copi
         return Delivery(decided, account)
     if not copied or not chat.is_copied or chat.sender.bare == owner:
         return Delivery(decided, account, resources)
-    others = tuple(r for r in copied if r not in resources and sees_others(sessions.get(r)))
+    others = tuple([r for r in copied if r not in resources and sees_others(sessions.get(r))])
     return Delivery(decided, account, resources, others)
 
 
