@@ -291,6 +291,18 @@ def test_check_looks_at_the_certificate(shell):
     ]
 
 
+def test_check_looks_at_the_keys_for_sign_on(shell):
+    configuration = shell.config.read_text()
+    (shell.folder / "sign-on.key").write_text("too short")
+    web = "[web]\nlisten = '127.0.0.1:0'\nsign_on_keys = { 'a.example' = 'sign-on.key' }\n"
+    shell.config.write_text(configuration.replace('[web]\nlisten = ""\n', web))
+    told = f"{shell.folder / 'sign-on.key'}: a secret has at least 32 bytes"
+    assert shell.refuses("check") == f"rookery.toml: web.sign_on_keys.a.example: {told}"
+    assert shell.refuses("serve") == told
+    (shell.folder / "sign-on.key").write_text("x" * 32)
+    assert shell.does("check") == "no problems found\n"
+
+
 def test_check_looks_at_the_data_folder(shell):
     shell.data.write_text("a file")
     assert shell.refuses("check") == f"rookery.toml: data_dir: {shell.data} is not a folder"
