@@ -14,7 +14,8 @@ truth: both sides of a conversation, and of an alias the members whom the messag
 
 A message carries a file by its address in out-of-band data (XEP-0066 1.5), whoever sent it.
 
-**When it goes**: with the last message that carries it, whether that was purged or left with a member. What no message was
+**When it goes**: with the last message that carries it, whether that was purged, left with a member, or was taken back by its
+sender (XEP-0424): from then on that message carries nothing. What no message was
 seen to carry (an upload that was thought better of, or a link inside end-to-end encryption) goes `UNSHARED_SECONDS` after it
 came, with a purge of that time, or with its owner. A place that was reserved and not filled goes after `STALE_SECONDS`.
 

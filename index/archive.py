@@ -199,6 +199,7 @@ class _Batch:
         insert(connection, "absence (id, owner)", absences)
         readings.move(connection, self._markers(stored, number))
         files.attach(connection, self._carried(stored))
+        files.detach(connection, [(number[chat.sender.bare], chat.retracts) for chat in self._retracting(stored)])
         if self._notes:
             clients.write(connection, self._notes, number, self._now)
         return stored
@@ -232,6 +233,10 @@ class _Batch:
     def _carried(self, stored: list[Stored]) -> list[tuple[int, str]]:
         pairs = zip(self._drafts, stored, strict=True)
         return [(each.id, draft.chat.file) for draft, each in pairs if draft.chat.file and not each.duplicate]
+
+    def _retracting(self, stored: list[Stored]) -> Iterable[Chat]:
+        pairs = zip(self._drafts, stored, strict=True)
+        return (draft.chat for draft, each in pairs if draft.chat.retracts and not each.duplicate)
 
     def _number_addresses(self, connection: sqlite3.Connection, entries: list[list[Entry]]) -> dict[str, int]:
         wanted = clients.addresses(self._notes) if self._notes else set()

@@ -260,6 +260,12 @@ def attach(connection: sqlite3.Connection, carried: Sequence[tuple[int, str]]) -
             connection.execute("UPDATE file SET held = 0 WHERE id = ?", (file_id,))
 
 
+def detach(connection: sqlite3.Connection, retracted: Sequence[tuple[int, str]]) -> None:
+    """These senders, by number, took back what they said under this origin-id."""
+    for sender, name in retracted:
+        connection.execute(_DETACH, (sender, name))
+
+
 def depart(connection: sqlite3.Connection, owner: str) -> None:
     """This member left: his uploads are nobody's, and only kept for those whose messages carry them."""
     connection.execute("UPDATE file SET owner = '', held = 0 WHERE owner = ?", (owner,))
@@ -298,6 +304,9 @@ _FIND: Final = "SELECT id, owner, name, size, made, state = 2 FROM file WHERE id
 _ALL_KEPT: Final = "SELECT id, size FROM file WHERE state = 2"
 _KEEP: Final = "UPDATE file SET state = 2 WHERE id = ? AND state = 1"
 _ATTACH: Final = "INSERT INTO attachment (id, file) SELECT :message, id FROM file WHERE id = :id AND state = 2"
+_DETACH: Final = """
+    DELETE FROM attachment WHERE id = (SELECT id FROM message WHERE sender = ? AND origin_id = ? AND origin_id <> '')
+"""
 _MAY_HAVE: Final = """
     SELECT EXISTS (SELECT 1 FROM file WHERE id = :id AND owner = :address)
         OR EXISTS (

@@ -139,10 +139,12 @@ class MemoryArchive:
             if first != message_id:
                 return Stored(first, duplicate=True)
         self._chats[message_id] = msgspec.structs.replace(
-            chat, id=message_id, is_delayed=True, is_lasting=True, displayed="", file=""
+            chat, id=message_id, is_delayed=True, is_lasting=True, displayed="", file="", retracts=""
         )
         if chat.file:
             self.files.attach(message_id, chat.file)
+        if chat.retracts:
+            self.files.attachments.pop(self._by_origin.get((chat.sender.bare, chat.retracts), 0), None)
         self._entries[message_id] = entries_of(draft)
         for entry in self._entries[message_id]:
             self._of_owner.setdefault(entry.owner, []).append((message_id, entry))

@@ -29,6 +29,7 @@ class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
         displayed: what the message is called that the sender has read, and all before it (XEP-0333): its id, origin-id or
             archive id; empty when this says nothing of the kind. Known on the way only.
         file: id of the file that it carries (`engine.files`); empty: none. Known on the way only.
+        retracts: the own message that it takes back, by its origin-id; empty: none. Known on the way only.
         is_lasting: has a body or changes what was said (a correction, retraction, reaction, receipt, marker): archived.
         is_typing: only says that somebody types, or stopped (XEP-0085).
         is_copied: the other devices of sender and recipient get copies (XEP-0280, 6); a private message has none.
@@ -47,6 +48,7 @@ class Chat(msgspec.Struct, frozen=True, eq=False, weakref=True, kw_only=True):
     payload: str = ""
     displayed: str = ""
     file: str = ""
+    retracts: str = ""
     is_lasting: bool = False
     is_typing: bool = False
     is_copied: bool = False

@@ -147,6 +147,7 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
         payload=render(*passing),
         displayed=displayed,
         file=_carried(passing) if is_lasting else "",
+        retracts=_taken_back(passing) if is_lasting else "",
         is_lasting=kind != "error" and (is_lasting or bool(text)),
         is_typing=has_state and body is None and not (is_lasting or says_more),
         is_copied=not is_private and (kind == "chat" or (kind == "normal" and (bool(text) or is_chat or has_state))),
@@ -155,6 +156,8 @@ def read_message(stanza: Element, sender: Jid, to: Jid) -> Chat:
 
 OUT_OF_BAND: Final = ("x", "jabber:x:oob")
 """XEP-0066 1.5: the address of a file."""
+
+_RETRACTIONS: Final = {("retract", "urn:xmpp:message-retract:0"), ("retract", "urn:xmpp:message-retract:1")}
 
 _HINTS = "urn:xmpp:hints"
 _BODY = ("body", CLIENT)
@@ -170,6 +173,11 @@ def _carried(children: list[Element]) -> str:
     name, namespace = OUT_OF_BAND
     addresses = (child.find_text("url", namespace) for child in children if child.is_named(name, namespace))
     return next((link.id for address in addresses if (link := read_address(address)) is not None), "")
+
+
+def _taken_back(children: list[Element]) -> str:
+    """What the message is called that one with these children takes back (XEP-0424)."""
+    return next((child.get("id") for child in children if (child.name, child.namespace) in _RETRACTIONS), "")
 
 
 def _fits(body: Element, language: str) -> bool:

@@ -177,6 +177,18 @@ async def test_a_file_goes_with_the_last_message_that_carries_it(archive, clock,
     assert [path for path in tmp_path.rglob("*") if file.id in path.name] == []
 
 
+async def test_a_message_that_is_taken_back_carries_nothing_any_more(archive):
+    file = await put(archive, place())
+    await archive.commit([says(A, B, origin="one", file=file.id), says(B, A, origin="two", retracts="one")])
+    assert await archive.files.may_have(file.id, B)  # one's own messages only
+    await archive.commit([says(A, B, origin="three", retracts="another")])
+    assert await archive.files.may_have(file.id, B)
+    await archive.commit([says(A, B, origin="four", retracts="one")])
+    assert not await archive.files.may_have(file.id, B)
+    assert (await archive.histories.page(HistoryQuery(owner=B, has_file=True))).kept == ()
+    assert await archive.files.sweep(NOW) == 1
+
+
 async def test_what_nobody_shared_goes_later(archive):
     unshared, awaited = await put(archive, place(1)), place(2)
     await archive.files.reserve(awaited, 0)

@@ -130,3 +130,15 @@ async def test_a_file_goes_without_a_text(stage: Stage):
     for fields in ({"body": "see"}, {"replaces": "x"}, {"file": "nonsense"}, {"file": ticket.replace("/", "/../", 1)}):
         await alice.sends("say", **{"id": "1", "to": "bob@example.com", "file": ticket, **fields})
         assert (await alice.hears("failed"))["condition"] == "bad-request"
+
+
+@play
+async def test_a_file_that_is_taken_back_is_there_for_nobody_else(stage: Stage):
+    alice, bob = await stage.enter_web("alice"), await stage.enter_web("bob")
+    await alice.sends("say", id="f1", to=bob.bare, file=await stage.upload(alice, "a.png", IMAGE))
+    heard = await bob.hears("chat", is_file)
+    assert await stage.fetch(bob, heard["file"]["path"]) == IMAGE
+    await alice.sends("say", id="f2", to=bob.bare, retracts=heard["name"])
+    await bob.hears("chat", lambda frame: frame.get("retracts") == heard["name"])
+    assert await stage.fetch(bob, heard["file"]["path"]) is None
+    assert "items" not in await bob.asks("history", peer=alice.bare, files=True)

@@ -56,6 +56,7 @@ def test_a_chat(alice):
         "<active xmlns='http://jabber.org/protocol/chatstates'/>",
         "displayed": "",
         "file": "",
+        "retracts": "",
         "is_lasting": True,
         "is_typing": False,
         "is_copied": True,
