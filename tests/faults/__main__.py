@@ -30,7 +30,7 @@ from tests.faults import (
     storage,
     storm,
 )
-from tests.faults.outcome import Outcome, Scale, command_of, machine, markdown, text
+from tests.faults.outcome import Outcome, Scale, command_of, do_a_share, machine, markdown, text
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
 
@@ -71,14 +71,24 @@ def run(name: str, seed: int, scale: Scale, show: Callable[[str], None]) -> Outc
 @click.option("--short", is_flag=True, help="Seconds for each row; what `make test` runs.")
 @click.option("--row", "names", multiple=True, type=click.Choice(list(ROWS)), help="Only these.")
 @click.option("--seed", default=lambda: 1 + secrets.randbelow(999_999), type=int, help="A random one if not given.")
+@click.option(
+    "--share", default=1.0, show_default=True, help="Of the long form: so many of its rounds, cuts and points."
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--add", is_flag=True, help="Keep the rows of the JSON file that are not run now.")
 def main(
-    short: bool, names: tuple[str, ...], seed: int, json_file: Path | None, markdown_file: Path | None, add: bool
+    short: bool,
+    names: tuple[str, ...],
+    seed: int,
+    share: float,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    add: bool,
 ) -> None:
     """Harm the server in every way, and see what is lost."""
     scale: Scale = "short" if short else "long"
+    do_a_share(share)
     outcomes: dict[str, Outcome] = {}
     if add and json_file is not None and json_file.exists():
         outcomes = {each.name: each for each in msgspec.json.decode(json_file.read_bytes(), type=list[Outcome])}

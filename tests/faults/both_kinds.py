@@ -19,7 +19,7 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from tests.faults.oracle import integrity, read_archive
-from tests.faults.outcome import Outcome, Scale
+from tests.faults.outcome import Outcome, Scale, part_of
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, BOB, CAROL, DAN, PASSWORD, Talk, Talker, enter, prepare, until
 from tests.stage.socket_web import SocketWebLine, log_in
@@ -193,7 +193,7 @@ class Company:
 
 async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """All rounds."""
-    rounds = ROUNDS if scale == "long" else SHORT_ROUNDS
+    rounds = part_of(ROUNDS) if scale == "long" else SHORT_ROUNDS
     with TemporaryDirectory(prefix="rookery-kinds-") as name:
         server = await prepare(Path(name), PEOPLE)
         company = Company(server, seed)

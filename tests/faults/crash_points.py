@@ -17,7 +17,7 @@ import trio
 
 from tests.faults import tracing
 from tests.faults.oracle import RECEIVED, integrity, read_archive
-from tests.faults.outcome import Outcome, Scale
+from tests.faults.outcome import Outcome, Scale, stride
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, BOB, Talk, enter, prepare, until
 
@@ -122,15 +122,16 @@ class Plan:
         self._drawn = [(call, dice.randint(1, most)) for call, most in SHORT]
         self._calls = [] if scale == "short" else list(CALLS)
         self._call, self._k = "", 0
+        self._dice = dice
         self.reached: Counter[str] = Counter()
 
     def next(self) -> tuple[str, int] | None:
         """A kind of call and a number; None: that is all."""
         if self._call:
-            self._k += 1
+            self._k += stride()
             return self._call, self._k
         if self._calls:
-            self._call, self._k = self._calls.pop(0), 1
+            self._call, self._k = self._calls.pop(0), self._dice.randint(1, stride())
             return self._call, self._k
         return self._drawn.pop() if self._drawn else None
 
@@ -146,7 +147,8 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """Every point, and in the short form one of each kind."""
     outcome = Outcome(
         name="crash-points",
-        fault=f"SIGKILL in place of the k-th system call of each kind, in a script of {MESSAGES} messages, for every k",
+        fault=f"SIGKILL in place of the k-th system call of each kind, in a script of {MESSAGES} messages, "
+        + ("for every k" if stride() == 1 else f"for every {stride()}th k"),
         bar="0 acknowledged or shown messages lost, doubled or reordered at any k",
     )
     outcome.skipped = tracing.missing()

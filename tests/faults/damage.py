@@ -22,7 +22,7 @@ import trio
 
 from index.chat_rows import DAMAGED
 from tests.faults.client import Client
-from tests.faults.outcome import Outcome, Scale
+from tests.faults.outcome import Outcome, Scale, part_of
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, BOB, CAROL, PASSWORD, Talk, enter, prepare, until
 from tests.stage.player import C
@@ -284,7 +284,7 @@ async def rebuilt_while_chatting(server: Server, dice: random.Random, times: int
 
 async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """Trial after trial."""
-    trials = TRIALS if scale == "long" else SHORT_TRIALS
+    trials = part_of(TRIALS) if scale == "long" else SHORT_TRIALS
     outcome = Outcome(
         name="damage",
         fault="bits flipped, pages zeroed, files cut or removed, old locks, in databases, their logs and both indexes; "

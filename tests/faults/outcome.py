@@ -18,6 +18,24 @@ PROBLEMS_SHOWN = 5
 Scale = Literal["short", "long"]
 
 
+_share = [1.0]
+
+
+def do_a_share(share: float) -> None:
+    """Of rounds, cuts, trials and points in the long form, do only so many: 0.1 is a tenth."""
+    _share[0] = share
+
+
+def part_of(count: int) -> int:
+    """How many of so many are to be done; one at least."""
+    return max(1, round(count * _share[0]))
+
+
+def stride() -> int:
+    """Every how manieth point is to be done."""
+    return max(1, round(1 / _share[0]))
+
+
 class Outcome(msgspec.Struct, kw_only=True):
     """One row.
 

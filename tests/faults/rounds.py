@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.faults import kill, resume
 from tests.faults.oracle import FAULTS
-from tests.faults.outcome import Outcome, Scale
+from tests.faults.outcome import Outcome, Scale, part_of
 
 KILLS, RESUMPTIONS = 300, 100
 """Rounds of the long form: with 4 s for a round of twenty sessions, a thousand would take longer than all other rows together.
@@ -14,7 +14,7 @@ KILLS, RESUMPTIONS = 300, 100
 
 async def play_kill(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """Twenty sessions send as fast as they are heard; the server is killed at a random moment, sometimes again in its start."""
-    rounds = KILLS if scale == "long" else 2
+    rounds = part_of(KILLS) if scale == "long" else 2
     total, told = await kill.play(rounds, seed, show)
     return Outcome(
         name="kill",
@@ -28,7 +28,7 @@ async def play_kill(seed: int, scale: Scale, show: Callable[[str], None]) -> Out
 
 async def play_resume(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """Five people with two devices each; the sessions outlive the server."""
-    rounds = RESUMPTIONS if scale == "long" else 2
+    rounds = part_of(RESUMPTIONS) if scale == "long" else 2
     figures, faults = await resume.play(rounds, seed, show)
     return Outcome(
         name="resume",

@@ -21,7 +21,7 @@ import trio
 from gateways.throttle import KEYS
 from tests.faults.client import SASL
 from tests.faults.limits import descriptors, status
-from tests.faults.outcome import Outcome, Scale
+from tests.faults.outcome import Outcome, Scale, part_of
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, HOME, PASSWORD, PEOPLE, Talk, enter, prepare
 from tests.stage.socket_stage import BIND, OPENING
@@ -144,7 +144,7 @@ class Crowd:
 
 async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """A first crowd, a look; a second crowd, a look."""
-    count, settle, allowed = COUNT, SETTLE_SECONDS, GROWN_BYTES
+    count, settle, allowed = part_of(COUNT), SETTLE_SECONDS, GROWN_BYTES
     if scale == "short":  # the first crowd is too small to fill anything: this finds what forgets nothing at all
         count, settle, allowed = SHORT_COUNT, SHORT_SETTLE_SECONDS, SHORT_GROWN_BYTES
     outcome = Outcome(
