@@ -45,6 +45,7 @@ def children(payload: str) -> list[Element]:
     while (item := parser.next_item()) is not None:
         if not isinstance(item, Opening | Closing):
             found.append(item)
+    parser.close()
     return found
 
 

@@ -63,6 +63,9 @@ class Framing(Protocol):
     def discard(self) -> None:
         """A new stream begins; the input that is not parsed yet was sent before TLS and is forgotten."""
 
+    def end(self) -> None:
+        """Nothing comes any more."""
+
     def be_fast(self, stanza_bytes: int) -> None:
         """No further restart: parse as much as there is at once, with this bound on a stanza."""
 
@@ -114,6 +117,10 @@ class TcpFraming:
         """A new document begins; what waits is forgotten."""
         self._parser.take_rest()
         self._parser = Parser(self._parser.stanza_bytes, is_stepwise=True)
+
+    def end(self) -> None:
+        """Nothing comes any more."""
+        self._parser.close()
 
     def be_fast(self, stanza_bytes: int) -> None:
         """No further restart."""
@@ -192,6 +199,10 @@ class WebSocketFraming:
         """A new document begins; what waits is forgotten."""
         self._messages.clear()
 
+    def end(self) -> None:
+        """Nothing comes any more."""
+        self._messages.clear()
+
     def be_fast(self, stanza_bytes: int) -> None:
         """No further restart."""
         self._stanza_bytes = stanza_bytes
@@ -221,9 +232,12 @@ def parse_document(data: bytes, stanza_bytes: int) -> Element:
     """
     parser = Parser(stanza_bytes, is_stream=False)
     parser.receive(data)
-    element = parser.next_item()
-    if parser.next_item() is None:
-        parser.finish()
+    try:
+        element = parser.next_item()
+        if parser.next_item() is None:
+            parser.finish()
+    finally:
+        parser.close()
     if not isinstance(element, Element):
         raise StreamError(StreamCondition.NOT_WELL_FORMED, "not one element")
     return element

@@ -140,6 +140,10 @@ class Parser:
         self._stop()
         return rest
 
+    def close(self) -> None:
+        """Nothing is to be parsed any more. Without this its memory waits for the garbage collector, and that comes seldom."""
+        self._stop()
+
     def finish(self) -> None:
         """Say that the document is complete.
 

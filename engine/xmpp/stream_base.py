@@ -71,6 +71,7 @@ class Stream(ABC):
 
     def receive_eof(self) -> list[Event]:
         """The connection is gone."""
+        self._framing.end()
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
             self._events.append(StreamEnded(None, "the connection was lost"))

@@ -1,5 +1,7 @@
 """The two framings: the same stream on TCP and on WebSocket."""
 
+import gc
+
 import pytest
 
 from engine.errors import StreamCondition
@@ -180,3 +182,19 @@ def test_a_burst_is_a_frame_for_each_stanza():
         framing.stanza(one),
     ]
     assert TcpFraming(1_000).burst(Burst(one + other, 2)) == [one + other]
+
+
+@pytest.mark.parametrize("framing", [TcpFraming, WebSocketFraming])
+def test_nothing_of_a_stream_waits_for_the_garbage_collector(framing):
+    """Its parsers hold some KB each, and a collector that looks at thousands of sessions looks seldom."""
+    gc.collect()
+    gc.disable()
+    try:
+        stream = ClientStream(options(), framing(10_240), is_encrypted=True)
+        for piece in (HEADER, plain("alice", "secret")) if framing is TcpFraming else (OPEN,):
+            stream.receive_data(piece)
+        stream.receive_eof()
+        del stream
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
