@@ -127,6 +127,7 @@ class Company:
                 await self.server.kill()
             for client in cast.values():
                 await until(lambda client=client: client.is_cut)
+                await client.line.close()
             nursery.cancel_scope.cancel()
         await self.server.start()
         known = len(self.talk.promised())

@@ -22,7 +22,7 @@ from tests.faults.talk import ALICE, BOB, PASSWORD, PEOPLE, Talk, Talker, enter,
 DESCRIPTORS = 256
 CROWD = 400
 MESSAGES = 20
-NOTICE_SECONDS = 2.0
+NOTICE_SECONDS = 1.0
 MEMORY_BYTES = 96 * 1024 * 1024
 """That the server may have beyond what it has when two people are logged in."""
 

@@ -104,7 +104,7 @@ TROUBLES: dict[str, tuple[Trouble, float]] = {
 }
 """What happens, and for how many seconds in the long form."""
 
-SHORT_SECONDS = 2.5
+SHORT_SECONDS = 1.2
 
 
 @asynccontextmanager

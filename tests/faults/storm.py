@@ -152,7 +152,7 @@ def blow(seed: int, count: int, outcome: Outcome, show: Callable[[str], None]) -
 
 async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """Everyone at once."""
-    count = 5_000 if scale == "long" else 200
+    count = 5_000 if scale == "long" else 100
     outcome = Outcome(
         name="storm",
         fault=f"{count:,} sessions, in companies of {COMPANY}, are cut and come back at once",
