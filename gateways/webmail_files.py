@@ -3,7 +3,7 @@
 - ``POST /files/?name=NAME`` with the bytes as body, of type ``application/octet-stream`` and with their length, uploads a
   file; the answer is 201 and JSON, see `Uploaded`. What `Uploaded.file` says is what a message that carries the file says.
   Other pages cannot call here: the Origin is looked at, the cookie is ``SameSite=Strict``, and no form can send this type.
-- ``GET /files/ID/NAME``, as a message's `engine.webmail.frames.File.path` says, serves it to whoever may have it
+- ``GET /files/ID/NAME``, as a message's `engine.webmail.attachments.File.path` says, serves it to whoever may have it
   (`engine.files`); to everybody else it does not exist. The name in the path is for people, the file's own counts.
 """
 
@@ -29,7 +29,8 @@ from engine.files import (
 )
 from engine.limits import Limits
 from engine.ports import StorageUnavailable
-from engine.webmail.frames import Uploaded, encode
+from engine.webmail.attachments import Uploaded
+from engine.webmail.frames import encode
 from gateways.files import Porter
 from gateways.web import Route, Visit
 from gateways.web_socket import is_origin_allowed

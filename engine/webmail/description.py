@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from engine.webmail import frames as f
+from engine.webmail.attachments import File, Uploaded
 
 _FROM_BROWSER: Final[Sequence[Any]] = get_args(f.Asked)
 _TO_BROWSER: Final[Sequence[Any]] = (
@@ -28,7 +29,7 @@ _TO_BROWSER: Final[Sequence[Any]] = (
     f.Bye,
 )
 _ATTRIBUTE: Final = re.compile(r"^ {4}(\w+):")
-_PARTS: Final[Sequence[Any]] = (f.You, f.Person, f.Seen, f.File, f.Uploaded, f.Recent)
+_PARTS: Final[Sequence[Any]] = (f.You, f.Person, f.Seen, File, Uploaded, f.Recent)
 
 
 def lines() -> Iterable[str]:
@@ -64,7 +65,12 @@ def _describe(struct: Any) -> Iterable[str]:
 
 def _name(kind: Any) -> str:
     text = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
-    return text.replace("engine.webmail.frames.", "").replace("engine.presence.", "").replace("|", "or")
+    return (
+        text.replace("engine.webmail.frames.", "")
+        .replace("engine.webmail.attachments.", "")
+        .replace("engine.presence.", "")
+        .replace("|", "or")
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from engine.contacts import Contact, PersonalContact, RemovedContact, personal_n
 from engine.files import SHARED, Link, media_type, quoted, read_address
 from engine.presence import PresenceChange, Status
 from engine.webmail import frames as f
+from engine.webmail.attachments import File
 from engine.webmail.reading import parse_request_id
 from engine.xmpp.parser import Closing, Opening, Parser
 from engine.xmpp.patterns import Recent
@@ -82,10 +83,10 @@ def chat_frame(chat: m.Chat) -> f.Chat | f.Displayed | f.Typing | None:
     )
 
 
-def _file(link: Link | None) -> f.File | None:
+def _file(link: Link | None) -> File | None:
     if link is None:
         return None
-    return f.File(link.id, link.name, link.size, media_type(link.name), f"{SHARED}{link.id}/{quoted(link.name)}")
+    return File(link.id, link.name, link.size, media_type(link.name), f"{SHARED}{link.id}/{quoted(link.name)}")
 
 
 _LINKS: Final = (("replaces", _CORRECTIONS), ("retracts", _RETRACTIONS), ("reply", _REPLIES))
