@@ -248,6 +248,21 @@ test("a long conversation is trimmed at its beginning, and loaded again from the
   expect(bodies(world)).toEqual(["one", "two", "three", "four"]);
 });
 
+test("older conversations are listed when they are asked for", async () => {
+  const world = new World();
+  const [old, recent] = [chat("anna@example.com", "old"), chat(BOB, "recent")];
+  world.begin();
+  world.line.says({ t: "conversations", conversations: [{ peer: BOB, newest: recent, unread: 1 }] });
+  const loading = world.model.loadRecent();
+  expect(world.line.of("conversations")[0]).toMatchObject({ before: recent.id });
+  world.line.says({ t: "conversations", q: 1, conversations: [{ peer: "anna@example.com", newest: old, unread: 2 }], complete: true });
+  await loading;
+  expect(world.model.recent.map((one) => one.peer)).toEqual([BOB, "anna@example.com"]);
+  expect([world.model.unread, world.model.isRecentComplete]).toEqual([3, true]);
+  await world.model.loadRecent();
+  expect(world.line.of("conversations").length).toBe(1);
+});
+
 test("after a long absence no gap is passed over", async () => {
   const world = new World();
   world.begin();

@@ -10,7 +10,6 @@ import {
   type DisplayedFrame,
   isServedHere,
   type Person,
-  type RecentEntry,
   type Status,
   type Told,
   VERSION,
@@ -53,6 +52,8 @@ export class Model {
   isReady = false;
   /** The largest file that may be shared; 0: there is no limit. */
   fileBytes = 0;
+  /** There are no conversations but those that are known. */
+  isRecentComplete = false;
   readonly uploads: Uploads;
   readonly people = new People();
   readonly conversations = new Map<string, Conversation>();
@@ -253,6 +254,14 @@ export class Model {
     return { addresses, isComplete: complete };
   }
 
+  /** Older conversations for the list of recent ones. */
+  async loadRecent(): Promise<void> {
+    const before = this.recent.at(-1)?.newest?.id;
+    if (!before || this.isRecentComplete) return;
+    this.take(await this.ask<"conversations">({ t: "conversations", before }));
+    this.changed();
+  }
+
   /** Messages with these words, the newest first. */
   async findMessages(text: string, peer = "", limit = PAGE): Promise<ChatFrame[]> {
     const page = await this.ask<"history">({ t: "history", peer, text, limit });
@@ -345,7 +354,8 @@ export class Model {
         this.outbox.fail(frame.origin, frame.text || frame.condition);
         break;
       case "conversations":
-        this.takeConversations(frame.conversations ?? []);
+        for (const entry of frame.conversations ?? []) this.conversation(entry.peer).take(entry);
+        this.isRecentComplete = frame.complete ?? false;
         break;
     }
   }
@@ -397,10 +407,6 @@ export class Model {
     const conversation = this.conversation(isOwn ? frame.to : frame.from);
     conversation.add(frame);
     if (isOwn) conversation.seeNamed(frame.name ?? "");
-  }
-
-  private takeConversations(entries: RecentEntry[]): void {
-    for (const entry of entries) this.conversation(entry.peer).take(entry);
   }
 
   private lineChanged(isUp: boolean): void {

@@ -14,7 +14,6 @@ import { View } from "./view";
 
 /** After the last key until the archive is searched; contacts are searched at each. */
 const PAUSE_MS = 200;
-const RECENT = 100;
 const NOBODY = { addresses: [], isComplete: true };
 
 export class Navigation extends View {
@@ -93,11 +92,14 @@ export class Navigation extends View {
   // -- conversations ---------------------------------------------------------------------------------------------------
 
   private recent(): TemplateResult {
-    const recent = this.model.recent.slice(0, RECENT);
+    const recent = this.model.recent;
     if (recent.length === 0) return html`<p class="empty">${t("nav.recent.empty")}</p>`;
     return html`<ul class="plain" role="list" aria-label=${t("nav.recent.list")}>
-      ${repeat(recent, (one) => one.peer, (one) => this.messageRow(one.peer, one.newest as ChatFrame, one.unread))}
-    </ul>`;
+        ${repeat(recent, (one) => one.peer, (one) => this.messageRow(one.peer, one.newest as ChatFrame, one.unread))}
+      </ul>
+      ${this.model.isRecentComplete
+        ? nothing
+        : html`<button class="small-button log-more" @click=${() => void this.model.loadRecent().catch(() => undefined)}>${t("nav.recent.more")}</button>`}`;
   }
 
   private foundMessages(): TemplateResult {
