@@ -29,6 +29,10 @@ from engine.limits import DIRECTED_PRESENCES
 from engine.ports import Wire
 from engine.presence import Presence, takes_chats
 
+PRESENCES_FOR_ACK: Final = 64
+"""Nobody asks a client whether it has got some presence: when it comes back without, it is told again. But not more than so
+much: what waits for an acknowledgement stays in memory."""
+
 
 class SessionBase(TrioActor):
     """A session without counting.
@@ -119,7 +123,7 @@ class SessionBase(TrioActor):
             if isinstance(event, m.DeliverChat):  # whoever sent what cannot be told is told
                 refusal = m.RequestRefused.of_chat(event.chat, Condition.INTERNAL_SERVER_ERROR)
                 self._directory.tell(event.chat.sender.full, refusal)
-        else:
+        elif type(event) is not m.PresenceSeen or len(self._outlet.outbox or ()) >= PRESENCES_FOR_ACK:
             self._look_after_ack()
 
     def tell_user(self, message: Any) -> None:

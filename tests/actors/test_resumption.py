@@ -4,6 +4,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.missed import NEW_CLIENT_SECONDS
+from actors.session_base import PRESENCES_FOR_ACK
 from engine.limits import WAITING_PAGE
 from tests.stage.memory_stage import memory_stage
 
@@ -51,5 +52,30 @@ def test_what_was_missed_comes_as_fast_as_the_line_takes_it():
             tell(written[-1])
             await bob.hears_message("meanwhile")
             assert bob.messages() == [str(number) for number in range(WAITING_PAGE + 1)]
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_nobody_is_asked_whether_he_has_got_presence_but_for_much_of_it():
+    def is_asked(player) -> int:
+        return sum(element.tag.endswith("}r") for element in player.heard)
+
+    async def main() -> None:
+        async with memory_stage() as stage:
+            alice, bob = await stage.enter("alice"), await stage.enter("bob")
+            await stage.settle(bob)
+            await bob.counts()
+            for number in range(PRESENCES_FOR_ACK - 1):
+                await alice.is_present("away", text=str(number))
+                await trio.sleep(1.0)
+            assert not is_asked(bob)
+            await alice.is_present("away", text="once more")
+            await trio.sleep(1.0)
+            assert is_asked(bob) == 1
+            await bob.acknowledges()
+            bob.forget()
+            await alice.says(bob.bare, "hello")
+            await trio.sleep(1.0)
+            assert is_asked(bob) == 1
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
