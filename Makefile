@@ -5,7 +5,7 @@ BIN := .venv/bin
 UI := gateways/webmail_ui
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: run test check ui ui-check format fuzz hostile-memory autobahn kill cuts crowd resume faults devices scale search load load-peers load-gate clean
+.PHONY: run test check ui ui-check format fuzz fuzz-coverage hostile-memory autobahn kill cuts crowd resume faults devices scale search load load-peers load-gate clean
 
 run: .venv/ready ui
 	$(BIN)/rookery demo
@@ -76,6 +76,10 @@ search: .venv/ready
 # A million generated stanzas, half an hour; prints the seed.
 fuzz: .venv/ready
 	$(BIN)/python -m tests.hostile.fuzz
+
+# Whatever reads bytes of strangers, by a fuzzer that looks at coverage (atheris, installed for it).
+fuzz-coverage: .venv/ready
+	for target in parser message jid sasl frame search; do $(BIN)/python -m tests.hostile.targets $$target || exit 1; done
 
 # What the process needs while a thousand clients do their worst.
 hostile-memory: .venv/ready

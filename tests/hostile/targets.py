@@ -1,0 +1,153 @@
+"""What reads bytes of strangers, each as a function that must not raise: for Hypothesis here, and for a fuzzer that looks
+at coverage.
+
+``python -m tests.hostile.targets parser --runs 100000`` runs one of `TARGETS` under atheris, which is installed into the
+environment for this if it is missing; ``make fuzz-coverage`` runs all. The corpus begins with what `tests.hostile.grammar`
+grows.
+"""
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from engine.errors import Refusal
+from engine.jid import Jid, JidError
+from engine.webmail import frames, reading
+from engine.xmpp.framing import parse_document
+from engine.xmpp.parser import Parser
+from engine.xmpp.xml import StreamError, serialise
+from index.tokens import query_words
+from tests.engine.xmpp.client import Harness
+from tests.hostile.grammar import ADDRESSES, VALUES, Grammar
+
+OPEN = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+ALICE = Jid("alice@example.com", "x")
+SASL = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{}'>{}</auth>"
+
+
+def read_parser(data: bytes) -> None:
+    """Whole and in pieces of seven bytes: the same items and the same refusal, which may wait for the end of a long tag."""
+    heard = []
+    for size in (len(data) or 1, 7):
+        parser, items = Parser(10_000), []
+        parser.receive(OPEN)
+        try:
+            parser.next_item()
+            for start in range(0, len(data), size):
+                parser.receive(data[start : start + size])
+                while (item := parser.next_item()) is not None:
+                    items.append(serialise(item) if hasattr(item, "children") else type(item).__name__)
+        except StreamError as error:
+            items.append(error.condition.value)
+        heard.append(items)
+    assert heard[0][: len(heard[1])] == heard[1], (data, heard)
+
+
+def read_message(data: bytes) -> None:
+    """A message of a web socket."""
+    with suppress(StreamError):
+        parse_document(data, 10_000)
+
+
+def read_jid(data: bytes) -> None:
+    """An address: prepared once is prepared."""
+    with suppress(JidError):
+        found = Jid.parse(data.decode("utf-8", "replace"))
+        assert Jid.parse(found.full) == found, data
+
+
+def read_sasl(data: bytes) -> None:
+    """A login, as its first message and as its second; no login succeeds by it."""
+    from base64 import b64encode
+
+    payload = b64encode(data).decode() or "="
+    for mechanism in ("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS"):
+        harness = Harness(is_encrypted=True)
+        harness.send(b"<stream:stream to='example.org' version='1.0' " + OPEN[15:])
+        harness.send(SASL.format(mechanism, payload).encode())
+        harness.send(f"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{payload}</response>".encode())
+        assert b"<success" not in harness.output or data == b"\0alice\0pencil", data
+
+
+def read_frame(data: bytes) -> None:
+    """What a browser says."""
+    try:
+        frame = frames.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    if not isinstance(frame, frames.Hello | frames.Ping):
+        try:
+            reading.read(frame, ALICE, 1)
+        except Refusal as refusal:
+            reading.refusal(frame, refusal)
+
+
+def read_search(data: bytes) -> None:
+    """A search text: few words, each of letters and digits."""
+    words = query_words(data.decode("utf-8", "replace"))
+    assert len(words) <= 8
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "parser": read_parser,
+    "message": read_message,
+    "jid": read_jid,
+    "sasl": read_sasl,
+    "frame": read_frame,
+    "search": read_search,
+}
+
+
+def corpus(name: str, count: int = 300) -> list[bytes]:
+    """What to begin with."""
+    grammar = Grammar(random.Random(1))
+    grown = {"parser": grammar.stanza, "message": grammar.stanza, "frame": grammar.frame}.get(name)
+    if grown is not None:
+        return [grown() for _ in range(count)]
+    scram = [b"\0alice\0pencil", b"n,,n=alice,r=abc", b"p=tls-server-end-point,,n=alice,r=abc", b"c=biws,r=abc,p=AAAA"]
+    return [*(text.encode("utf-8", "replace") for text in (*ADDRESSES, *VALUES)), *scram]
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(TARGETS)))
+@click.option("--runs", default=100_000)
+@click.option("--seed", default=0, help="0: another one each time.")
+def main(name: str, runs: int, seed: int) -> None:
+    """Run one target; a crash ends it with the input."""
+    try:
+        import atheris
+    except ImportError:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "atheris"], check=True)
+        import atheris
+    seed = seed or random.randrange(1, 1 << 31)
+    folder = Path("build/fuzz") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(corpus(name)):
+        (folder / f"seed-{number}").write_bytes(data)
+    click.echo(f"{name}: seed {seed}, {runs} runs")
+    atheris.instrument_all()
+    target: Any = TARGETS[name]
+    atheris.Setup(
+        [
+            sys.argv[0],
+            str(folder),
+            f"-runs={runs}",
+            f"-seed={seed}",
+            "-max_len=8192",
+            "-print_final_stats=1",
+            "-artifact_prefix=build/fuzz/",
+        ],
+        target,
+    )
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
