@@ -31,10 +31,11 @@ class Browser(Session):
         cookie: of its login.
     """
 
-    __slots__ = ("_cookie",)
+    __slots__ = ("_cookie", "_is_opening")
 
     def __init__(self, loop: Loop, target: Target, account: Account, resource: str, cookie: str) -> None:
         self._cookie = cookie
+        self._is_opening = True
         super().__init__(loop, target, account, resource)
         self.jid = f"{account.bare} in {resource}"
 
@@ -62,6 +63,9 @@ class Browser(Session):
         return [number for sender, number in said.findall(chunk) if sender != own]
 
     def _hear_counted(self, data: bytes) -> None:
+        if self._is_opening:  # the script has cut this frame in two
+            self._is_opening = False
+            data = SNAPSHOT_ENDS + data
         self.on_chunk(self, data)
 
 
