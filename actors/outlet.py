@@ -19,7 +19,7 @@ from actors.notebook import Notebook
 from actors.seat import describe
 from engine import messages as m
 from engine.jid import Jid
-from engine.outbox import Outbox
+from engine.outbox import UNACKED_BYTES, Outbox
 from engine.ports import Wire
 from engine.presence import PresenceChange
 
@@ -54,6 +54,7 @@ class Outlet:
         self.notebook: Notebook | None = None
         self.is_active = True
         self._waiting: deque[Any] = deque()
+        self._waiting_bytes = 0  # of what others ask a client that is gone
         self._presences: dict[Jid, PresenceChange] = {}
         self._has_lost = False
 
@@ -133,6 +134,7 @@ class Outlet:
         for event in again:
             self.give(event, _archive_id(event))
         waiting, self._waiting = self._waiting, deque()
+        self._waiting_bytes = 0
         for event in waiting:
             self.give(event)
         self.look()
@@ -155,6 +157,10 @@ class Outlet:
             self.notebook.note_chat(number, archive_id)
         wire.write(burst)
 
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes that somebody else wrote can reach the client, or may wait for it."""
+        return self.is_attached or self._waiting_bytes + size <= UNACKED_BYTES
+
     def _wait(self, event: Any) -> None:
         if type(event) is m.PresenceSeen:
             for change in event.changes:
@@ -164,6 +170,8 @@ class Outlet:
                 self.is_active = False
         elif len(self._waiting) < WAITING_EVENTS:
             self._waiting.append(event)
+            if type(event) is m.DeliverIq:
+                self._waiting_bytes += len(event.iq.payload)
         else:
             self._has_lost = True
 

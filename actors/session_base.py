@@ -224,7 +224,11 @@ class SessionBase(TrioActor):
     def _give_iq(self, event: m.DeliverIq) -> None:
         stop = self._directory.blocks(self.jid.domain).stop_iq(event.iq)
         if stop is None:
-            self.give(event)
+            if self._outlet.has_room(len(event.iq.payload)):
+                self.give(event)
+            elif event.iq.kind in {"get", "set"}:
+                refusal = m.RequestRefused.of_iq(event.iq, Condition.SERVICE_UNAVAILABLE)
+                self._directory.tell(event.iq.sender.full, refusal)
         elif stop.refusal is not None:  # it was on its way when the block began
             self._directory.tell(event.iq.sender.full, stop.refusal)
 

@@ -105,6 +105,24 @@ async def test_a_new_password_ends_what_the_old_one_opened(stage: Stage, typed: 
 
 
 @play
+async def test_what_waits_for_somebody_who_is_away_is_bounded_and_his_session_goes_on(stage: Stage):
+    """256 requests of 256 KiB would have been 64 MiB for each session of a victim that is in a tunnel."""
+    alice, bob = await stage.enter("alice"), await stage.enter("bob", "desk")
+    await bob.counts()
+    await stage.settle(bob)
+    await bob.is_cut_off()
+    await stage.settle(alice)
+    for number in range(10):
+        await alice.sends(f"<iq type='get' id='{number}' to='{bob.jid}'><x xmlns='urn:x'>{'x' * 20_000}</x></iq>")
+    for number in range(3, 10):
+        error = await alice.hears(lambda e, number=number: is_error(e) and e.get("id") == str(number))
+        assert condition(error) == "service-unavailable"
+    assert (await stage.resume(bob)).tag == f"{SM}resumed"
+    for number in range(3):
+        await bob.hears(lambda e, number=number: e.get("id") == str(number))
+
+
+@play
 async def test_presence_that_is_sent_to_everybody_has_an_end(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     for number in range(DIRECTED_PRESENCES + 10):
