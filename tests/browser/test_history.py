@@ -58,6 +58,8 @@ def test_a_past_conversation(office):
         matches.last.get_by_role("button").click()
         expect(alice.page.get_by_role("region", name="History with Bob Berger")).to_be_visible()
         expect(alice.log.locator("mark").first).to_have_text("noon")
+        expect(alice.log.locator(".shown")).to_contain_text("Is the room free at noon?")
+        expect(alice.page.get_by_text("1 of 2")).to_be_visible()
         alice.button("Open the chat").click()
         expect(alice.page.get_by_role("region", name="Chat with Bob Berger")).to_be_visible()
 

@@ -62,8 +62,9 @@ export class Composer extends View {
 
   protected override updated(changed: PropertyValues): void {
     if (changed.get("peer")) this.put(this.begun.get(this.peer) ?? "");
-    const isAsked = this.answered !== null || this.edited !== null;
-    if (changed.has("peer") || isAsked) if (isAsked || matchMedia("(pointer: fine)").matches) this.box?.focus();
+    const isAsked = (changed.has("answered") && this.answered !== null) || (changed.has("edited") && this.edited !== null);
+    // On a phone the keyboard comes when it is called.
+    if (isAsked || (changed.has("peer") && matchMedia("(pointer: fine)").matches)) this.box?.focus();
   }
 
   protected override render(): TemplateResult {

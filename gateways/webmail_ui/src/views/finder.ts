@@ -15,11 +15,14 @@ export class Finder extends View {
     ...View.properties,
     peer: { attribute: false },
     words: { attribute: false },
+    shown: { attribute: false },
     found: { state: true },
     at: { state: true },
   };
   declare peer: string;
   declare words: string;
+  /** The id of the message that is shown to begin with. */
+  declare shown: string;
   /** Ids of the messages, the oldest first; null: nothing was looked for. */
   declare found: string[] | null;
   declare at: number;
@@ -27,7 +30,7 @@ export class Finder extends View {
 
   constructor() {
     super();
-    this.peer = this.words = "";
+    this.peer = this.words = this.shown = "";
     this.found = null;
     this.at = 0;
   }
@@ -91,7 +94,8 @@ export class Finder extends View {
     const found = await this.model.findMessages(words, this.peer, MOST).catch(() => []);
     if (words !== this.words.trim()) return;
     this.found = found.map((chat) => chat.id).reverse();
-    this.at = Math.max(0, this.found.length - 1);
+    const at = goes ? -1 : this.found.indexOf(this.shown);
+    this.at = at >= 0 ? at : Math.max(0, this.found.length - 1);
     if (goes) this.go();
   }
 

@@ -77,7 +77,7 @@ export class HistoryView extends View {
         ${this.isAlone ? nothing : this.button(t("history.close"), icons.close, () => this.tell("close-chat", null), "wide-only")}
       </header>
       ${this.isFinding
-        ? html`<rookery-finder .model=${this.model} .peer=${this.peer} .words=${this.words} @find-words=${this.mark}
+        ? html`<rookery-finder .model=${this.model} .peer=${this.peer} .words=${this.words} .shown=${this.target} @find-words=${this.mark}
             @find-go=${this.go} @find-close=${this.endFind}></rookery-finder>`
         : nothing}
       <div class="log" role="log" aria-label=${t("chat.log")} tabindex="0" @keydown=${this.key}>
