@@ -125,8 +125,7 @@ class WebmailFiles:
             await self._receive(visit, owner, int(length))
 
     async def _receive(self, visit: Visit, owner: str, size: int) -> None:
-        given = parse_qs(visit.request.query, max_num_fields=8).get("name", [""])[0]
-        name, secret = safe_name(given), secrets.token_urlsafe(SECRET_BYTES)
+        name, secret = _name_in(visit.request.query), secrets.token_urlsafe(SECRET_BYTES)
         file = SharedFile(id_of(secret), owner, name, size, int(self._clock() * 1_000_000))
         if not await self._store.reserve(file, self._limits.file_bytes_per_user):
             await _say(visit, HTTPStatus.INSUFFICIENT_STORAGE, Uploaded("quota", self._limits.file_bytes_per_user))
@@ -138,6 +137,13 @@ class WebmailFiles:
             await _say(visit, status, Uploaded("", 0, ticket, file.id, name, size, media_type(name), path))
         else:
             await _say(visit, status, Uploaded(_FAILURES.get(status, "bad-request")))
+
+
+def _name_in(query: str) -> str:
+    try:
+        return safe_name(parse_qs(query, max_num_fields=8).get("name", [""])[0])
+    except ValueError:  # more fields than anybody needs
+        return safe_name("")
 
 
 async def _say(visit: Visit, status: HTTPStatus, uploaded: Uploaded) -> None:

@@ -76,6 +76,12 @@ async def test_only_our_own_pages_upload(stage):
     await client.send(f"POST /files/?name=a HTTP/1.1\r\n{lines}content-length: 99000000000\r\n\r\n")
     assert '{"error":"too-large","limit":52428800}' in await client.hears_end()
     await client.stream.aclose()
+    for query in ("", "?name", "?name=%", "?" + "&".join("abcdefghi")):
+        fields = {"cookie": alice.key, **BYTES}
+        status, _, answer = await call(stage._ports["web"], "POST", f"/files/{query}", b"x", fields)
+        assert (status, json.loads(answer)["name"]) == (201, "%" if query.endswith("%") else "file")
+        for place in kept(stage):
+            place.unlink()
     assert kept(stage) == []
     own = {"origin": f"http://127.0.0.1:{stage._ports['web']}", "sec_fetch_site": "same-origin"}
     assert (await upload(stage, alice, **own))[0] == 201
