@@ -48,7 +48,9 @@ class Historian(Worker):
             # A client that was never here begins where the last one stopped: with what nobody has got.
             after = newest if cursor is None else cursor.delivered
             fetches = None if cursor is None else cursor.fetches
-        read = await self._archive.missed(session, after, WAITING_PAGE, has_copies=question.has_copies)
+        read: Sequence[m.Chat] = ()
+        if after < question.up_to:  # else nobody has said anything since this client was here
+            read = await self._archive.missed(session, after, WAITING_PAGE, has_copies=question.has_copies)
         # What was committed since the question left the archiver is told to the session by itself, as live as it is.
         known = [chat for chat in read if chat.id <= question.up_to]
         chats = _first_page(known)
