@@ -4,7 +4,9 @@
 `PresenceSeen` to every session that sees others: the first after a quiet time at once, the following ones of a burst at most
 `window` later, of each session or alias only the last. So a tick costs changes plus sessions, not their product: the object is
 the same for all and is rendered once. A session that becomes available is told at once what was on the board at the last
-tick, which is one object for all newcomers until the next, and its own presence; and from then on every tick.
+tick, which is one object for all newcomers until the next, and its own presence; and from then on every tick. Who was there
+before the server was started, and does not come back for `QUIET_SECONDS`, is told as gone: a client that resumed its session
+still sees him (`engine.ports.SessionJournal`).
 
 **Blocking** (`engine.blocking`). While nobody blocks anyone a tick is told as above. Otherwise accounts that may not see all
 of it are told what they may see; the others share the one object. A changed list holds at once; what it hides or shows is told
@@ -34,8 +36,13 @@ from engine.board import Board, without
 from engine.contacts import Contact, ContactList, PersonalContact, RemovedContact, RosterVersion
 from engine.errors import StreamCondition
 from engine.jid import Jid
-from engine.limits import PRESENCE_WINDOW_SECONDS, PRESENCE_WINDOW_SECONDS_EACH, Limits
+from engine.limits import PRESENCE_WINDOW_SECONDS, PRESENCE_WINDOW_SECONDS_EACH, QUIET_SECONDS, Limits
+from engine.ports import SessionJournal
 from engine.presence import PresenceChange, Status
+
+
+class TakeBack(msgspec.Struct, frozen=True):
+    """domain -> itself: who was there before the server was started, and has not come back, is gone."""
 
 
 class RosterWatcher(msgspec.Struct):
@@ -62,6 +69,7 @@ class Domain(TrioActor):
         limits: Limits,
         *,
         blocks: BlockLists,
+        journal: SessionJournal,
     ) -> None:
         super().__init__()
         self._name = name
@@ -72,6 +80,7 @@ class Domain(TrioActor):
         self._runtime = runtime
         self._directory = directory
         self._limits = limits
+        self._journal = journal
         self._board = Board()
         self._statuses: dict[str, Status] = {}
         self._changed_at: dict[str, float] = {}  # when a status changed last; nothing of who was not there yet
@@ -88,6 +97,9 @@ class Domain(TrioActor):
         self._directory.publish_blocks(self._name, self._blocks)
         self._directory.set_factory(self._name, self._start_user)
         self._reset_aliases()
+        if self._journal.seen_before(self._name):
+            self._board.begins_anew = True
+            self._runtime.schedule(QUIET_SECONDS, self.actor_ref, TakeBack())
 
     def on_restart(self, failed_message: Any, error: BaseException) -> None:  # noqa: ARG002
         """Begin anew: the users know who is there. Who goes just now is not on the board any more, and must be told as gone."""
@@ -175,6 +187,8 @@ class Domain(TrioActor):
         told, newcomers = self._board.tick()
         if not told:
             return
+        for change in told:
+            self._journal.note_presence(change.jid, is_there=change.presence is not None)
         for_all, accounts = self._blocks.withhold(told)
         if accounts:
             self._tell_filtered(told, for_all, accounts, newcomers)
@@ -183,6 +197,11 @@ class Domain(TrioActor):
         for full, session in self._watchers.items():
             own = newcomers.get(full)
             _show(session, seen if own is None else m.PresenceSeen(without(told, own)))
+
+    def _take_back(self, _: TakeBack) -> None:
+        for jid in self._journal.seen_before(self._name):
+            self._board.put(PresenceChange(jid, None))
+        self._flush_soon()
 
     def _tell_filtered(
         self,
@@ -419,6 +438,7 @@ class Domain(TrioActor):
     _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         m.PresenceChanged: _presence_changed,
         m.FlushPresence: _flush_presence,
+        TakeBack: _take_back,
         m.ProbePresence: _answer_probe,
         m.FetchPresences: _fetch_presences,
         m.FetchStatus: _fetch_status,

@@ -146,7 +146,8 @@ class Supervisor(TrioActor):
         # A new domain has no members yet; its lists are kept here and not in its actor, which may begin anew.
         blocks = self._blocks.get(name) or BlockLists(name)
         arguments = (name, contacts or ContactList(), self._runtime, self._directory, self._limits)
-        self._directory.bind(name, self._runtime.start(Domain, *arguments, owner=self.actor_ref, blocks=blocks))
+        kept = {"blocks": blocks, "journal": self._ports.journal}
+        self._directory.bind(name, self._runtime.start(Domain, *arguments, owner=self.actor_ref, **kept))
 
     def _close_domain(self, name: str) -> None:
         self._directory.tell(name, m.CloseDomain())

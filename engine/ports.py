@@ -122,7 +122,9 @@ class Archive(Protocol):
 
 
 class SessionJournal(Protocol):
-    """What is kept of the sessions that can be resumed, see `engine.resumption`. Outlives a kill of the process.
+    """What is kept of the sessions that can be resumed, see `engine.resumption`, and of what others were told of presence.
+
+    Outlives a kill of the process.
 
     A handler may call it: nothing here waits. What is noted is kept when `flush` returns, and that is called before anything
     is written to a client. A journal that cannot be written keeps nothing at all: then no session can be resumed after a kill.
@@ -139,6 +141,12 @@ class SessionJournal(Protocol):
 
     def note_done(self, token: str, done: int) -> None:
         """See `engine.resumption.with_done`."""
+
+    def note_presence(self, jid: Jid, *, is_there: bool) -> None:
+        """Everyone is about to be told that this session, or alias, is there, or is not any more."""
+
+    def seen_before(self, domain: str) -> Collection[Jid]:
+        """Who was told to be there before the journal was opened, and of whom nothing was noted since."""
 
     def forget(self, token: str) -> None:
         """The session cannot be resumed any more."""

@@ -1,4 +1,4 @@
-"""The journal of the sessions that can be resumed, in one file (`engine.ports.SessionJournal`).
+"""The journal of sessions that can be resumed, and of who was told to be there, in a file (`engine.ports.SessionJournal`).
 
 A kill of the process leaves what it wrote with the kernel, so nothing here is synced: a flush costs one ``write`` for
 everything that the sessions noted in a turn. A power cut takes away what the kernel had not written yet, and nobody can tell
@@ -22,13 +22,14 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from engine.jid import Jid
 from engine.resumption import KeptSession, with_chat, with_done, with_new_numbers
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,11 @@ RETRY_SECONDS: Final = 5.0
 _MAGIC: Final = b"rookery sessions 1\n"
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _FRAME: Final = struct.Struct("<II")  # length, checksum
-_RECORD: Final = struct.Struct("<BBI")  # kind, length of the token, length of the rest
+_RECORD: Final = struct.Struct(
+    "<BHI"
+)  # kind, length of the name, length of the rest; the name is a token or a full JID
 _NUMBERS: Final = {b"C"[0]: struct.Struct("<QQQ"), b"N"[0]: struct.Struct("<QQ"), b"D"[0]: struct.Struct("<Q")}
-_CHAT, _NEW_NUMBERS, _DONE, _STATE, _END = b"CNDSE"
+_CHAT, _NEW_NUMBERS, _DONE, _STATE, _END, _THERE, _GONE = b"CNDSETG"
 _APPLY: Final[dict[int, Callable[..., KeptSession]]] = {
     _CHAT: with_chat,
     _NEW_NUMBERS: with_new_numbers,
@@ -66,8 +69,8 @@ class FileJournal:
     def __init__(self, path: Path, boot: str | None = None) -> None:
         self._path = path
         self._head = _head(_boot() if boot is None else boot)
-        self._sessions = _read(path, self._head)
-        self._stale = set(self._sessions)
+        self._sessions, self._there = _read(path, self._head)
+        self._stale, self._seen = set(self._sessions), set(self._there)
         self._unwritten = bytearray()
         self._file = -1
         self._size = 0
@@ -93,6 +96,21 @@ class FileJournal:
         """See `engine.ports.SessionJournal.note_done`."""
         self._note(_DONE, token, done)
 
+    def note_presence(self, jid: Jid, *, is_there: bool) -> None:
+        """See `engine.ports.SessionJournal.note_presence`."""
+        name = jid.full
+        self._seen.discard(name)
+        if is_there and name not in self._there:
+            self._there.add(name)
+            self._unwritten += _record(_THERE, name, b"")
+        elif not is_there and name in self._there:
+            self._there.discard(name)
+            self._unwritten += _record(_GONE, name, b"")
+
+    def seen_before(self, domain: str) -> Collection[Jid]:
+        """See `engine.ports.SessionJournal.seen_before`."""
+        return _of_domain(self._seen, domain)
+
     def forget(self, token: str) -> None:
         """See `engine.ports.SessionJournal.forget`."""
         if self._sessions.pop(token, None) is not None:
@@ -117,7 +135,7 @@ class FileJournal:
             self._unwritten.clear()
             if time.monotonic() >= self._retry_at:
                 self._write_anew()
-        elif self._size > FILE_BYTES and self._size > 2 * sum(map(len, self._sessions.values())):
+        elif self._size > FILE_BYTES and self._size > 2 * self._needed:
             self._unwritten.clear()
             self._write_anew()
         else:
@@ -133,6 +151,11 @@ class FileJournal:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    @property
+    def _needed(self) -> int:
+        """Bytes, about."""
+        return sum(map(len, self._sessions.values())) + sum(map(len, self._there))
 
     def _note(self, kind: int, token: str, *numbers: int) -> None:
         known = self._sessions.get(token)
@@ -159,6 +182,7 @@ class FileJournal:
             self._size = len(self._head)
             for records in self._sessions.values():
                 self._append(records)
+            self._append(b"".join(_record(_THERE, name, b"") for name in self._there))
             new.replace(self._path)
         except OSError as error:
             new_file, self._file = self._file, old
@@ -187,11 +211,13 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._sessions: dict[str, KeptSession] = {}
+        self._there: set[str] = set()
         self._stale: set[str] = set()
+        self._seen: set[str] = set()
 
     def reopen(self) -> None:
         """As after a kill."""
-        self._stale = set(self._sessions)
+        self._stale, self._seen = set(self._sessions), set(self._there)
 
     def keep(self, token: str, kept: KeptSession) -> None:
         """See `engine.ports.SessionJournal.keep`."""
@@ -209,6 +235,15 @@ class MemoryJournal:
     def note_done(self, token: str, done: int) -> None:
         """See `engine.ports.SessionJournal.note_done`."""
         self._note(token, with_done, done)
+
+    def note_presence(self, jid: Jid, *, is_there: bool) -> None:
+        """See `engine.ports.SessionJournal.note_presence`."""
+        self._seen.discard(jid.full)
+        (self._there.add if is_there else self._there.discard)(jid.full)
+
+    def seen_before(self, domain: str) -> Collection[Jid]:
+        """See `engine.ports.SessionJournal.seen_before`."""
+        return _of_domain(self._seen, domain)
 
     def forget(self, token: str) -> None:
         """See `engine.ports.SessionJournal.forget`."""
@@ -236,7 +271,8 @@ class MemoryJournal:
 
 def read_sessions(path: Path) -> list[KeptSession]:
     """What a journal, which another process may be writing, says of each session; nothing if there is none of this boot."""
-    return [_add_up(bytes(records)) for records in _read(path, _head(_boot())).values()]
+    sessions, _ = _read(path, _head(_boot()))
+    return [_add_up(bytes(records)) for records in sessions.values()]
 
 
 def _boot() -> str | None:
@@ -250,24 +286,34 @@ def _head(boot: str | None) -> bytes:
     return _MAGIC + f"{boot}\n".encode() if boot else b"of an unknown boot\n"
 
 
-def _read(path: Path, head: bytes) -> dict[str, bytearray]:
-    """By token: the last whole state of each session, and the records behind it."""
+def _read(path: Path, head: bytes) -> tuple[dict[str, bytearray], set[str]]:
+    """By token: the last whole state of each session, and the records behind it; and who was told to be there."""
+    sessions: dict[str, bytearray] = {}
+    there: set[str] = set()
     try:
         data = path.read_bytes()
     except OSError:
-        return {}
+        return sessions, there
     if not head.startswith(_MAGIC) or not data.startswith(head):
-        return {}
-    sessions: dict[str, bytearray] = {}
+        return sessions, there
     for frame in _frames(data, len(head)):
         for kind, token, record in _records(frame):
-            if kind == _END:
+            if kind == _THERE:
+                there.add(token)
+            elif kind == _GONE:
+                there.discard(token)
+            elif kind == _END:
                 sessions.pop(token, None)
             elif kind == _STATE:
                 sessions[token] = bytearray(record)
             elif token in sessions:
                 sessions[token] += record
-    return sessions
+    return sessions, there
+
+
+def _of_domain(names: Collection[str], domain: str) -> list[Jid]:
+    jids = (Jid(bare, resource) for bare, _, resource in (name.partition("/") for name in names))
+    return [jid for jid in jids if jid.domain == domain]
 
 
 def _frames(data: bytes, start: int) -> Iterator[bytes]:

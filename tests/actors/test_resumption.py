@@ -5,7 +5,7 @@ from trio.testing import MockClock
 
 from actors.missed import NEW_CLIENT_SECONDS
 from actors.session_base import PRESENCES_FOR_ACK
-from engine.limits import WAITING_PAGE
+from engine.limits import QUIET_SECONDS, WAITING_PAGE
 from tests.stage.memory_stage import memory_stage
 
 
@@ -77,5 +77,33 @@ def test_nobody_is_asked_whether_he_has_got_presence_but_for_much_of_it():
             await alice.says(bob.bare, "hello")
             await trio.sleep(1.0)
             assert is_asked(bob) == 1
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_who_does_not_come_back_after_a_kill_is_told_as_gone():
+    """To a client that resumed its session and would see him for ever."""
+
+    async def main() -> None:
+        async with memory_stage() as stage:
+            alice, bob, carol = (
+                await stage.enter("alice", "desk"),
+                await stage.enter("bob", "pc"),
+                await stage.enter("carol"),
+            )
+            for player in (alice, bob):
+                await player.counts()
+            await alice.hears_presence(carol.jid)
+            await stage.settle(alice)
+            await stage.restart()
+            for player in (alice, bob):
+                await stage.resume(player)
+            await stage.settle(alice)
+            alice.heard.clear()
+            await trio.sleep(QUIET_SECONDS + 1.0)
+            await stage.settle(alice)
+            assert {e.get("from"): e.get("type") for e in alice.heard if e.tag.endswith("}presence")} == {
+                carol.jid: "unavailable"
+            }
 
     trio.run(main, clock=MockClock(autojump_threshold=0))

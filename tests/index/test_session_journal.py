@@ -97,6 +97,24 @@ def test_who_ended_and_who_does_not_come_back_are_forgotten(life):
     assert [journal.recall(token) is not None for token in "abc"] == [False, True, False]
 
 
+def test_who_was_seen_before_and_has_not_come_back(life):
+    ann, ben, team = Jid("ann@example.com", "desk"), Jid("ben@example.com", "x" * 500), Jid("team@example.com")
+    journal = life()
+    for jid in (ann, ben, team, Jid("eve@other.example", "pc")):
+        journal.note_presence(jid, is_there=True)
+    journal.note_presence(team, is_there=False)
+    journal.flush()
+    assert journal.seen_before("example.com") == []
+    for _ in range(2):
+        journal = life()
+        assert set(journal.seen_before("example.com")) == {ann, ben}
+    journal.note_presence(ann, is_there=True)
+    assert journal.seen_before("example.com") == [ben]
+    journal.note_presence(ben, is_there=False)
+    journal.flush()
+    assert life().seen_before("example.com") == [ann]
+
+
 def test_what_was_not_flushed_was_told_to_nobody(path, opened):
     journal = opened()
     journal.keep("d", DESK)

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import cast
 
 import msgspec
 import trio
@@ -240,6 +241,7 @@ class MemoryStage:
         for line in self._lines:
             line.close_stream(None)
         self._lines.clear()
+        cast("MemoryJournal", self._ports.journal).reopen()
         await self.start()
 
     async def enter(
