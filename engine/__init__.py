@@ -38,8 +38,8 @@ session gives it to its wire, and the connection writes it at the end of the tur
 session that can be resumed after a kill first has the archiver keep which number the chat has in its stream. A
 question to the history takes the same way to the archiver and so sees what was sent before it; an `actors.librarian` answers.
 
-**One presence.** A session tells its user, the user its `actors.domain`. The domain collects changes for at most 50 ms and
-tells them to every session that sees others as one object, which is rendered once.
+**One presence.** A session tells its user, the user its `actors.domain`. The domain collects changes for 50 ms, longer when
+very many are told, and tells them to every session that sees others as one object, which is rendered once.
 
 **Who may import whom.** engine: nothing of ours. index: engine. actors: engine. gateways: engine and actors. config: all.
 Nobody: config. A third-party library has one home: pykka in actors, aiosqlite, asyncio and tantivy in index, trio-websocket
