@@ -37,6 +37,7 @@ MiB for each of 16 accounts whose words wait for the disk. They do not grow with
 
 MAX_P99_SECONDS = 0.25
 SECONDS = 20.0
+ENTER_SECONDS = 300.0
 OPEN = (
     f"<stream:stream to='{HOME}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 )
@@ -173,6 +174,8 @@ class Siege:
         self.ended: Counter[str] = Counter()
         self.delays: list[float] = []
         self.figures: dict[str, float] = {}
+        self.entered = 0
+        self._are_all_in, self._begin = trio.Event(), trio.Event()
 
     async def run(self) -> None:
         server = self.server
@@ -191,6 +194,11 @@ class Siege:
             for number in range(self.sessions):
                 nursery.start_soon(self._be_hostile, number)
                 await trio.sleep(0.002)
+            with trio.move_on_after(ENTER_SECONDS):
+                await self._are_all_in.wait()
+            self.figures["entered"] = self.entered
+            self.figures["quiet_mib"] = memory(server, "VmRSS")
+            self._begin.set()
             nursery.start_soon(self._watch)
             await self._talk(talker, listener, self.seconds)
             self.figures["p99_ms"] = self._p99()
@@ -216,9 +224,13 @@ class Siege:
         kind = self.kinds[number % len(self.kinds)]
         while True:
             try:
-                if kind is sends_elements and number % 14 == 3:
+                if kind is sends_elements and number % 14 == 3 and self._begin.is_set():
                     await sends_half_frames(self.server)
                 session = await Session.enter(self.server, f"h{number % 16}", f"r{number}")
+                self.entered += 1
+                if self.entered >= self.sessions:
+                    self._are_all_in.set()
+                await self._begin.wait()
                 await kind(session, self.dice)
             except Exception as error:
                 if not isinstance(error, (ExceptionGroup, *GONE)):
@@ -265,6 +277,7 @@ async def measure(
         bound = figures["base_mib"] + (sessions * CLIENT_BYTES + SHARED_BYTES + CACHES_BYTES) / 1024**2
         figures |= {"sessions": sessions, "bound_mib": round(bound), "cut": siege.ended.total()}
         faults = [] if figures["peak_mib"] <= bound else ["memory"]
+        faults += [] if figures["entered"] >= sessions else ["not all could enter"]
         faults += [] if restarts and not server.errors else [f"restarts or errors: {server.errors[:3]}"]
         return figures, faults
 
