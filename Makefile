@@ -79,7 +79,7 @@ fuzz: .venv/ready
 
 # Whatever reads bytes of strangers, by a fuzzer that looks at coverage (atheris, installed for it).
 fuzz-coverage: .venv/ready
-	for target in parser message jid sasl frame search; do $(BIN)/python -m tests.hostile.targets $$target || exit 1; done
+	for target in parser message jid sasl frame search; do $(BIN)/python -m tests.hostile.coverage $$target || exit 1; done
 
 # What the process needs while a thousand clients do their worst.
 hostile-memory: .venv/ready

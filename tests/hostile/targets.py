@@ -1,20 +1,11 @@
-"""What reads bytes of strangers, each as a function that must not raise: for Hypothesis here, and for a fuzzer that looks
-at coverage.
-
-``python -m tests.hostile.targets parser --runs 100000`` runs one of `TARGETS` under atheris, which is installed into the
-environment for this if it is missing; ``make fuzz-coverage`` runs all. The corpus begins with what `tests.hostile.grammar`
-grows.
+"""What reads bytes of strangers, each as a function that must not raise: for Hypothesis (`tests.hostile.test_targets`), and
+for a fuzzer that looks at coverage (`tests.hostile.coverage`).
 """
 
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
-import click
 import msgspec
 
 from engine.errors import Refusal
@@ -113,41 +104,3 @@ def corpus(name: str, count: int = 300) -> list[bytes]:
         return [grown() for _ in range(count)]
     scram = [b"\0alice\0pencil", b"n,,n=alice,r=abc", b"p=tls-server-end-point,,n=alice,r=abc", b"c=biws,r=abc,p=AAAA"]
     return [*(text.encode("utf-8", "replace") for text in (*ADDRESSES, *VALUES)), *scram]
-
-
-@click.command()
-@click.argument("name", type=click.Choice(list(TARGETS)))
-@click.option("--runs", default=100_000)
-@click.option("--seed", default=0, help="0: another one each time.")
-def main(name: str, runs: int, seed: int) -> None:
-    """Run one target; a crash ends it with the input."""
-    try:
-        import atheris
-    except ImportError:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "atheris"], check=True)
-        import atheris
-    seed = seed or random.randrange(1, 1 << 31)
-    folder = Path("build/fuzz") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(corpus(name)):
-        (folder / f"seed-{number}").write_bytes(data)
-    click.echo(f"{name}: seed {seed}, {runs} runs")
-    atheris.instrument_all()
-    target: Any = TARGETS[name]
-    atheris.Setup(
-        [
-            sys.argv[0],
-            str(folder),
-            f"-runs={runs}",
-            f"-seed={seed}",
-            "-max_len=8192",
-            "-print_final_stats=1",
-            "-artifact_prefix=build/fuzz/",
-        ],
-        target,
-    )
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()
