@@ -87,7 +87,7 @@ def _prepare(text: str) -> tuple[str, str]:
         tail = JID(f"x/{resource}").resource if slash else ""
     except (InvalidJID, UnicodeError, ValueError) as error:
         raise JidError(f"not a JID: {text!r}") from error
-    if not _is_stable(prepared.bare, tail):
+    if "" in prepared.domain.split(".") or not _is_stable(prepared.bare, tail):
         raise JidError(f"not a JID: {text!r}")
     if any(len(part.encode()) > JID_PART_BYTES for part in (prepared.local, prepared.domain, tail)):
         raise JidError("a part of the JID is longer than 1,023 bytes")

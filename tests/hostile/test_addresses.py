@@ -19,6 +19,8 @@ SAME = [
     ("\u212aarl@example.com", "karl@example.com"),  # Kelvin sign
     ("stra\u00dfe@example.com", "strasse@example.com"),
     ("jose\u0301@example.com", "jos\u00e9@example.com"),
+    ("alice@example.com.", "alice@example.com"),
+    ("alice@example\uff0ecom", "alice@example.com"),
     ("\u1d2e\u1d35\u1d33@example.com", "big@example.com"),  # the superscripts of 2013
 ]
 REFUSED = [
@@ -34,6 +36,10 @@ REFUSED = [
     "alice\u200f@example.com",
     "alice@exa mple.com",
     "alice@",
+    "alice@example.com..",
+    "alice@example..com",
+    "alice@.example.com",
+    "alice@example.com\uff0e\uff0e",
     "@example.com",
     "alice@example.com/",
     "a\x00b@example.com",
