@@ -22,9 +22,10 @@ from engine.messages import parse_id
 from engine.photos import read_photo
 from engine.presence import Presence, Status
 from engine.webmail import frames as f
+from engine.xmpp.patterns import SLOT, pattern
 from engine.xmpp.shapes import STANZA_IDS
 from engine.xmpp.stanzas import OUT_OF_BAND, read_message
-from engine.xmpp.xml import CLIENT, E, Element, clean_text
+from engine.xmpp.xml import CLIENT, E, Element, clean_text, escape_attribute, escape_text
 
 ID_CHARACTERS: Final = 128
 """Of an id that a page makes; ours are UUIDs. Longer: refused."""
@@ -38,6 +39,13 @@ HINTS: Final = "urn:xmpp:hints"
 CORRECTION: Final = "urn:xmpp:message-correct:0"
 RETRACTION: Final = "urn:xmpp:message-retract:1"
 REPLY: Final = "urn:xmpp:reply:0"
+
+_ACTIVE: Final = E("active", CHAT_STATES)
+_MARKABLE: Final = E("markable", MARKERS)
+_NO_STORE: Final = E("no-store", HINTS)
+_PLAIN: Final = "".join(
+    map(pattern, (E("body", CLIENT, SLOT), E("origin-id", STANZA_IDS, id=SLOT), _ACTIVE, _MARKABLE))
+)
 
 Command = msgspec.Struct
 
@@ -104,16 +112,33 @@ def _say(frame: f.Say, session: Jid, _tab: int) -> Sequence[Command]:
     body = clean_text(frame.body)
     if not (body.strip() or frame.retracts):
         raise Refusal(Condition.BAD_REQUEST, "a message has a text")
+    if not (frame.replaces or frame.retracts or frame.reply):
+        return (m.SendChat(_plain(body, frame.id, session, _recipient(frame.to, session))),)
     parts: list[Element | None] = [
         E("body", CLIENT, body) if body.strip() else None,
         E("origin-id", STANZA_IDS, id=frame.id),
-        E("active", CHAT_STATES) if body.strip() else None,
-        E("markable", MARKERS) if body.strip() and not frame.replaces else None,
+        _ACTIVE if body.strip() else None,
+        _MARKABLE if body.strip() and not frame.replaces else None,
         E("replace", CORRECTION, id=_check_id(frame.replaces)) if frame.replaces else None,
         E("retract", RETRACTION, id=_check_id(frame.retracts)) if frame.retracts else None,
         E("reply", REPLY, id=_check_id(frame.reply), to=clean_text(frame.reply_to)) if frame.reply else None,
     ]
     return _message(frame.to, session, parts, frame.id)
+
+
+def _plain(body: str, name: str, session: Jid, to: Jid) -> m.Chat:
+    """What `read_message` would make of a message that says this and nothing else: most of them."""
+    payload = _PLAIN % (escape_text(body), escape_attribute(name))
+    return m.Chat(
+        sender=session,
+        to=to,
+        stanza_id=name,
+        origin_id=name,
+        body=body,
+        payload=payload,
+        is_lasting=True,
+        is_copied=True,
+    )
 
 
 def _share(frame: f.Say, session: Jid, files: FileOffer) -> Sequence[Command]:
@@ -126,8 +151,8 @@ def _share(frame: f.Say, session: Jid, files: FileOffer) -> Sequence[Command]:
         E("body", CLIENT, address),  # COMPAT: clients show it in its place if the text is the address and nothing else
         E(name, namespace, E("url", namespace, address)),
         E("origin-id", STANZA_IDS, id=frame.id),
-        E("active", CHAT_STATES),
-        E("markable", MARKERS),
+        _ACTIVE,
+        _MARKABLE,
         E("reply", REPLY, id=_check_id(frame.reply), to=clean_text(frame.reply_to)) if frame.reply else None,
     ]
     return _message(frame.to, session, parts, frame.id)
@@ -135,7 +160,7 @@ def _share(frame: f.Say, session: Jid, files: FileOffer) -> Sequence[Command]:
 
 def _typing(frame: f.Typing, session: Jid, _tab: int) -> Sequence[Command]:
     state = "composing" if frame.on else "paused"
-    return _message(frame.peer, session, [E(state, CHAT_STATES), E("no-store", HINTS)])
+    return _message(frame.peer, session, [E(state, CHAT_STATES), _NO_STORE])
 
 
 def _read(frame: f.Read, session: Jid, tab: int) -> Sequence[Command]:
@@ -145,11 +170,16 @@ def _read(frame: f.Read, session: Jid, tab: int) -> Sequence[Command]:
 
 
 def _message(to: str, session: Jid, parts: Sequence[Element | None], stanza_id: str = "") -> Sequence[Command]:
+    jid = _recipient(to, session)
+    stanza = E("message", CLIENT, *parts, type="chat", id=stanza_id or None)
+    return (m.SendChat(read_message(stanza, session, jid)),)
+
+
+def _recipient(to: str, session: Jid) -> Jid:
     jid = Jid.parse(to).to_bare()
     if not jid.local or jid.domain != session.domain:
         raise Refusal(Condition.SERVICE_UNAVAILABLE)
-    stanza = E("message", CLIENT, *parts, type="chat", id=stanza_id or None)
-    return (m.SendChat(read_message(stanza, session, jid)),)
+    return jid
 
 
 # -- oneself -----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from engine.jid import Jid
 from engine.presence import Presence, PresenceChange, Status
 from engine.webmail import description, frames, reading
 from engine.webmail.writing import Writer, chat_frame, lasting_frame
-from engine.xmpp.xml import clean_text
+from engine.xmpp.stanzas import read_message
+from engine.xmpp.xml import CLIENT, E, clean_text
 
 ALICE, BOB = Jid("alice@example.com", "web"), Jid("bob@example.com")
 FIRST = "0005f00000000000"
@@ -128,3 +129,20 @@ def test_refusals_find_their_question():
     assert reading.parse_request_id(request.id) == (3, 9)
     for text in ("", "3", "3:", ":9", "a:9", "stanza-id"):
         assert reading.parse_request_id(text) is None
+
+
+@given(st.text(min_size=1), st.text(min_size=1, max_size=20))
+def test_a_plain_message_is_what_the_stanza_would_be(body, name):
+    frame = frames.Say(name, BOB.bare, body)
+    try:
+        (command,) = reading.read(frame, ALICE, 1)
+    except Refusal:
+        return
+    parts = [
+        E("body", CLIENT, clean_text(body)),
+        E("origin-id", "urn:xmpp:sid:0", id=name),
+        E("active", reading.CHAT_STATES),
+        E("markable", reading.MARKERS),
+    ]
+    stanza = E("message", CLIENT, *parts, type="chat", id=name)
+    assert msgspec.structs.asdict(command.chat) == msgspec.structs.asdict(read_message(stanza, ALICE, BOB))
