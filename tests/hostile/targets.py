@@ -55,7 +55,7 @@ def read_jid(data: bytes) -> None:
 
 
 def read_sasl(data: bytes) -> None:
-    """A login, as its first message and as its second; no login succeeds by it."""
+    """A login, as its first message and as its second; none succeeds without the password."""
     from base64 import b64encode
 
     payload = b64encode(data).decode() or "="
@@ -64,7 +64,7 @@ def read_sasl(data: bytes) -> None:
         harness.send(b"<stream:stream to='example.org' version='1.0' " + OPEN[15:])
         harness.send(SASL.format(mechanism, payload).encode())
         harness.send(f"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{payload}</response>".encode())
-        assert b"<success" not in harness.output or data == b"\0alice\0pencil", data
+        assert b"<success" not in harness.output or data.endswith(b"\0pencil"), data
 
 
 def read_frame(data: bytes) -> None:
