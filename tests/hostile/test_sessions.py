@@ -42,12 +42,12 @@ async def test_nobody_resumes_what_is_not_his(stage: Stage):
     assert not alice.is_cut
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", "&quot; OR 1=1 --", "_session:x", "x" * 3_000, "\u202e"])
 @play
-async def test_a_guessed_token_is_nobodys(stage: Stage, token: str):
-    bob = await stage.enter("bob")
-    bob.token = token
-    assert (await stage.resume(bob, handled=0)).tag == f"{SM}failed"
+async def test_a_guessed_token_is_nobodys(stage: Stage):
+    for token in ["", "nonsense", "&quot; OR 1=1 --", "_session:x", "x" * 3_000, "\u202e"]:
+        bob = await stage.enter("bob")
+        bob.token = token
+        assert (await stage.resume(bob, handled=0)).tag == f"{SM}failed"
 
 
 @play
@@ -75,16 +75,16 @@ async def test_a_place_in_a_history_is_an_id_of_it_and_nothing_else(stage: Stage
         assert page.bodies == []
 
 
-@pytest.mark.parametrize("number", ["-1", "99999999999999999999", "1e3", "", "NaN", "\u0663", "0x10"])
 @play
-async def test_a_number_that_is_none_is_refused_or_bounded(stage: Stage, number: str):
+async def test_a_number_that_is_none_is_refused_or_bounded(stage: Stage):
     alice, bob = await stage.enter("alice"), await stage.enter("bob")
     for text in ("one", "two"):
         await alice.says(bob.bare, text)
         await bob.hears_message(text)
-    page = await read_page(alice, f"<max>{number}</max>")
-    assert page.error in {"", "bad-request", "not-acceptable"}
-    assert len(page.bodies) <= 2
+    for number in ["-1", "99999999999999999999", "1e3", "", "NaN", "\u0663", "0x10"]:
+        page = await read_page(alice, f"<max>{number}</max>")
+        assert page.error in {"", "bad-request", "not-acceptable"}
+        assert len(page.bodies) <= 2
     await alice.says(bob.bare, "three")
     await bob.hears_message("three")
 

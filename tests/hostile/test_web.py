@@ -43,41 +43,42 @@ LOGIN = json.dumps(RIGHT)
 SECOND = "GET /second HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
-@pytest.mark.parametrize(
-    "head",
-    [
-        f"content-length: {len(LOGIN)}\r\ntransfer-encoding: chunked\r\n",
-        f"transfer-encoding: chunked\r\ncontent-length: {len(LOGIN)}\r\n",
-        f"content-length: {len(LOGIN)}\r\ncontent-length: 5\r\n",
-        f"content-length: +{len(LOGIN)}\r\n",
-        f"content-length: {len(LOGIN)}, {len(LOGIN) + 1}\r\n",
-        "transfer-encoding: xchunked\r\n",
-        "transfer-encoding: chunked, identity\r\n",
-        "transfer-encoding:\x0bchunked\r\n",
-        "transfer-encoding: identity\r\n",
-        f"content-length : {len(LOGIN)}\r\n",
-        f"x: y\ncontent-length: {len(LOGIN)}\r\n",
-        f" content-length: {len(LOGIN)}\r\n",
-    ],
-)
-async def test_a_request_that_could_be_read_in_two_ways_logs_nobody_in(stage, head: str):
-    answer = await speak(
-        stage, f"POST /api/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{head}\r\n{LOGIN}{SECOND}"
-    )
-    assert answer.count("HTTP/1.1 ") <= 1
-    assert "/second" not in answer
-    assert "set-cookie" not in answer.lower() or "200" not in answer.split("\r\n")[0] or "content-length: " in head
+HEADS = [
+    f"content-length: {len(LOGIN)}\r\ntransfer-encoding: chunked\r\n",
+    f"transfer-encoding: chunked\r\ncontent-length: {len(LOGIN)}\r\n",
+    f"content-length: {len(LOGIN)}\r\ncontent-length: 5\r\n",
+    f"content-length: +{len(LOGIN)}\r\n",
+    f"content-length: {len(LOGIN)}, {len(LOGIN) + 1}\r\n",
+    "transfer-encoding: xchunked\r\n",
+    "transfer-encoding: chunked, identity\r\n",
+    "transfer-encoding:\x0bchunked\r\n",
+    "transfer-encoding: identity\r\n",
+    f"content-length : {len(LOGIN)}\r\n",
+    f"x: y\ncontent-length: {len(LOGIN)}\r\n",
+    f" content-length: {len(LOGIN)}\r\n",
+]
 
 
-@pytest.mark.parametrize("end", ["XX", "\n\n", "\r\r", "\n\r"])
-async def test_a_chunk_ends_as_it_must(stage, end: str):
-    chunked = f"{len(LOGIN):x}\r\n{LOGIN}{end}0\r\n\r\n"
-    answer = await speak(
-        stage,
-        "POST /api/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
-        f"transfer-encoding: chunked\r\n\r\n{chunked}{SECOND}",
-    )
-    assert "set-cookie" not in answer.lower()
+async def test_a_request_that_could_be_read_in_two_ways_logs_nobody_in(stage):
+    for head in HEADS:
+        answer = await speak(
+            stage, f"POST /api/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{head}\r\n{LOGIN}{SECOND}"
+        )
+        assert answer.count("HTTP/1.1 ") <= 1
+        assert "/second" not in answer
+        # A line that ends with a line feed alone may be taken for one (RFC 9112, 2.2); then it is the only request there is.
+        assert "set-cookie" not in answer.lower() or head.startswith("x: y\n"), head
+
+
+async def test_a_chunk_ends_as_it_must(stage):
+    for end in ["XX", "\n\n", "\r\r", "\n\r"]:
+        chunked = f"{len(LOGIN):x}\r\n{LOGIN}{end}0\r\n\r\n"
+        answer = await speak(
+            stage,
+            "POST /api/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+            f"transfer-encoding: chunked\r\n\r\n{chunked}{SECOND}",
+        )
+        assert "set-cookie" not in answer.lower()
 
 
 async def test_a_connection_has_one_request(stage):
@@ -87,47 +88,47 @@ async def test_a_connection_has_one_request(stage):
     assert "connection: close" in answer
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/../../../etc/passwd",
-        "/assets/../../../../etc/passwd",
-        "/assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
-        "/assets/%252e%252e/etc/passwd",
-        "/assets/..%2f..%2fetc/passwd",
-        "/assets/%u002e%u002e/%u002e%u002e/etc/passwd",
-        "/assets//etc/passwd",
-        "/%5c..%5c..%5cetc/passwd",
-        "//etc/passwd",
-        "/files/../archive.sqlite",
-        "/files/%2e%2e/archive.sqlite",
-        "/files/x/../../accounts.sqlite",
-        "/..;/archive.sqlite",
-        "/data/archive.sqlite",
-        "/control.sock",
-        "/tls/self-signed.pem",
-        "/index.html%00.js",
-        "/assets",
-        "/assets/",
-        "/metrics",
-    ],
-)
-async def test_no_path_leads_out(stage, path: str):
+PATHS = [
+    "/../../../etc/passwd",
+    "/assets/../../../../etc/passwd",
+    "/assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "/assets/%252e%252e/etc/passwd",
+    "/assets/..%2f..%2fetc/passwd",
+    "/assets/%u002e%u002e/%u002e%u002e/etc/passwd",
+    "/assets//etc/passwd",
+    "/%5c..%5c..%5cetc/passwd",
+    "//etc/passwd",
+    "/files/../archive.sqlite",
+    "/files/%2e%2e/archive.sqlite",
+    "/files/x/../../accounts.sqlite",
+    "/..;/archive.sqlite",
+    "/data/archive.sqlite",
+    "/control.sock",
+    "/tls/self-signed.pem",
+    "/index.html%00.js",
+    "/assets",
+    "/assets/",
+    "/metrics",
+]
+
+
+async def test_no_path_leads_out(stage):
     cookie = await log_in(stage._ports["web"], ALICE, PASSWORD)
-    status, _, body = await ask(stage, "GET", path, cookie=cookie)
-    assert status in {400, 404, 405}, (path, status)
-    assert "root:" not in body
-    assert "SQLite" not in body
+    for path in PATHS:
+        status, _, body = await ask(stage, "GET", path, cookie=cookie)
+        assert status in {400, 404, 405}, (path, status)
+        assert "root:" not in body
+        assert "SQLite" not in body
 
 
-@pytest.mark.parametrize("secret", ["chosen-by-somebody-else", "x" * 4_000, "' OR 1=1 --", "%00", '"quoted"'])
-async def test_a_cookie_that_was_there_before_the_login_is_worth_nothing_after_it(stage, secret: str):
-    _, headers, _ = await post(stage, "/api/login", RIGHT, cookie=f"rookery={secret}")
-    given = re.match(r"rookery=([\w-]+);", headers["set-cookie"])
-    assert given is not None
-    assert given[1] != secret
-    async with open_socket(stage, f"rookery={secret}") as socket:
-        assert json.loads(await socket.get_message())["reason"] == "signed-out"
+async def test_a_cookie_that_was_there_before_the_login_is_worth_nothing_after_it(stage):
+    for secret in ["chosen-by-somebody-else", "x" * 4_000, "' OR 1=1 --", "%00", '"quoted"']:
+        _, headers, _ = await post(stage, "/api/login", RIGHT, cookie=f"rookery={secret}")
+        given = re.match(r"rookery=([\w-]+);", headers["set-cookie"])
+        assert given is not None
+        assert given[1] != secret
+        async with open_socket(stage, f"rookery={secret}") as socket:
+            assert json.loads(await socket.get_message())["reason"] == "signed-out"
 
 
 async def test_two_cookies_of_the_name_are_not_mixed(stage):
