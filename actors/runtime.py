@@ -309,6 +309,7 @@ class Runtime:
         if len(seat):
             logger.debug("%s stopped before it handled %d messages", seat.ref, len(seat))
         seat.actor._actor_loop_teardown()  # noqa: SLF001 - Pykka's own answers to pending asks
+        seat.actor.let_go()
         seat.items = None
         seat.args, seat.kwargs = (), {}
         del seat.actor  # the cycle of actor, reference and seat ends here, not at the next garbage collection

@@ -326,6 +326,9 @@ class TrioActor(Actor):
         seat.actor = self
         seat.runtime.admit(seat)
 
+    def let_go(self) -> None:
+        """It has stopped, and nothing of it runs any more: break the circles that it is in."""
+
     def _stop(self) -> None:
         self.actor_stopped.set()
         try:

@@ -71,6 +71,10 @@ class SessionBase(TrioActor):
                 raise
             self._runtime.supervision.give_up(self.actor_inbox, message, error)
 
+    def let_go(self) -> None:
+        """Its parts know it: without this a session that lived for long stays in memory until a collection that never comes."""
+        vars(self).clear()
+
     def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:  # noqa: ARG002
         """It cannot go on: its client is told and logs in again."""
         self._close(m.CloseSession(StreamCondition.INTERNAL_SERVER_ERROR))

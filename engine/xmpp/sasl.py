@@ -149,13 +149,15 @@ class Scram:
         self._verifier: Verifier | None = None
         self._is_known = False
         self._header = self._first_bare = self._nonce = self._server_first = ""
-        self._next: Callable[[str], Outcome] = self._client_first
+        self._next: Callable[[Scram, str], Outcome] = (
+            Scram._client_first
+        )  # no method of this one: that would be a circle
 
     def respond(self, message: bytes) -> Outcome:
         """The client's next message."""
-        step, self._next = self._next, self._out_of_order
+        step, self._next = self._next, Scram._out_of_order
         try:
-            return step(_decode(message))
+            return step(self, _decode(message))
         except _Refused as refused:
             return Failure(refused.condition, refused.text, self._account)
 
@@ -168,7 +170,7 @@ class Scram:
         self._verifier = verifier or fake
         salt = b64encode(self._verifier.salt).decode()
         self._server_first = f"r={self._nonce},s={salt},i={self._verifier.iterations}"
-        self._next = self._client_final
+        self._next = Scram._client_final
         return Challenge(self._server_first.encode())
 
     def give_check(self, is_right: bool) -> Outcome:  # noqa: ARG002 -- the protocol's signature

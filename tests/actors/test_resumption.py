@@ -1,5 +1,7 @@
 """Moments of a session that is resumed which no client can bring about at will."""
 
+import gc
+
 import trio
 from trio.testing import MockClock
 
@@ -105,5 +107,27 @@ def test_who_does_not_come_back_after_a_kill_is_told_as_gone():
             assert {e.get("from"): e.get("type") for e in alice.heard if e.tag.endswith("}presence")} == {
                 carol.jid: "unavailable"
             }
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_a_session_that_ended_is_gone_from_memory():
+    """It does not wait for the garbage collector, which would not come for what has lived for long."""
+
+    async def main() -> None:
+        async with memory_stage() as stage:
+            alice, bob = await stage.enter("alice"), await stage.enter("bob")
+            await bob.says(alice.bare, "hello")
+            await stage.settle(alice)
+            session = stage._directory.find(bob.jid)._actor_weakref
+            assert session() is not None
+            gc.disable()
+            try:
+                await bob.leaves()
+                await alice.hears_unavailable(bob.jid)
+                await stage.settle(alice)
+                assert session() is None
+            finally:
+                gc.enable()
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
