@@ -25,5 +25,5 @@ class PostOffice(Protocol):
     def keep(self) -> None:
         """Note what the session is now, if it can be resumed after a kill."""
 
-    def schedule(self, seconds: float, message: Any) -> Timer:
-        """Tell the session itself, later."""
+    def schedule(self, seconds: float, message: Any, slack: float = 0.0) -> Timer:
+        """Tell the session itself, later; see `actors.runtime.Runtime.schedule`."""

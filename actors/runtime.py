@@ -223,9 +223,12 @@ class Runtime:
         """
         self.dispatcher.after_turn(flush)
 
-    def schedule(self, delay: float, ref: ActorRef[Any], message: Any) -> Timer:
-        """Tell an actor in `delay` seconds of trio's clock; taken even by a full mailbox. On the runtime's thread only."""
-        return self._timers.add(delay, ref, message)
+    def schedule(self, delay: float, ref: ActorRef[Any], message: Any, slack: float = 0.0) -> Timer:
+        """Tell an actor in `delay` seconds of trio's clock; taken even by a full mailbox. On the runtime's thread only.
+
+        `slack`: so much later is good enough; then many such are told at once, and the process is woken once for all.
+        """
+        return self._timers.add(delay, ref, message, slack)
 
     async def quiescent(self) -> None:
         """Wait until no actor has anything to do and no worker is at work. For tests; pending timers do not count."""

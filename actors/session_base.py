@@ -142,9 +142,9 @@ class SessionBase(TrioActor):
         except MailboxFull:
             return False
 
-    def schedule(self, seconds: float, message: Any) -> Timer:
-        """Tell the session itself, later."""
-        return self._runtime.schedule(seconds, self.actor_ref, message)
+    def schedule(self, seconds: float, message: Any, slack: float = 0.0) -> Timer:
+        """Tell the session itself, later; see `actors.runtime.Runtime.schedule`."""
+        return self._runtime.schedule(seconds, self.actor_ref, message, slack)
 
     def keep(self) -> None:
         """Note what the session is now, if it can be resumed after a kill."""

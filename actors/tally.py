@@ -24,6 +24,10 @@ ACK_SECONDS: Final = 0.2
 """After an event, if no more came, the client is asked how far it is: so whoever closes his client after he has read something
 has acknowledged it, and a busy client is not asked for each message."""
 
+ACK_SLACK_SECONDS: Final = 0.2
+"""Or so much later, together with all who are to be asked then: a server that is woken for each of them, and again for each
+answer, uses more for that than for the messages."""
+
 
 class AskForAck(msgspec.Struct, frozen=True):
     """session -> itself: how far is the client?"""
@@ -100,7 +104,7 @@ class Tally:
         if self._outlet.wants_ack:
             self.ask()
         elif self._timer is None:
-            self._timer = self._office.schedule(ACK_SECONDS, AskForAck())
+            self._timer = self._office.schedule(ACK_SECONDS, AskForAck(), ACK_SLACK_SECONDS)
 
     def ask(self) -> None:
         """Ask, if anything is under way."""

@@ -10,6 +10,7 @@ A timer does not keep its actor alive, and outlives a restart: the new instance 
 
 import heapq
 import itertools
+import math
 from typing import Any, Final
 
 import trio
@@ -66,9 +67,14 @@ class Timers:
         """Pending timers and cancelled ones that are still in the heap."""
         return len(self._heap)
 
-    def add(self, delay: float, ref: Any, message: Any) -> Timer:
-        """Schedule a message in `delay` seconds; one that is due fires at the next turn of the loop, in order."""
+    def add(self, delay: float, ref: Any, message: Any, slack: float = 0.0) -> Timer:
+        """Schedule a message in `delay` seconds; one that is due fires at the next turn of the loop, in order.
+
+        `slack`: it may be as much later, to be fired together with others of the same slack.
+        """
         deadline = trio.current_time() + max(delay, 0.0)
+        if slack:
+            deadline = math.ceil(deadline / slack) * slack
         timer = Timer(self, deadline, ref, message)
         heapq.heappush(self._heap, (deadline, next(self._order), timer))
         if self._scope is not None and deadline < self._scope.deadline:

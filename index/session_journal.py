@@ -71,6 +71,7 @@ class FileJournal:
         self._head = _head(_boot() if boot is None else boot)
         self._sessions, self._there = _read(path, self._head)
         self._stale, self._seen = set(self._sessions), set(self._there)
+        self._needed = len(b"".join(self._sessions.values())) + len(self._who_is_there())
         self._unwritten = bytearray()
         self._file = -1
         self._size = 0
@@ -81,6 +82,7 @@ class FileJournal:
         """See `engine.ports.SessionJournal.keep`."""
         self._stale.discard(token)
         record = _record(_STATE, token, _encode(kept))
+        self._needed += len(record) - len(self._sessions.get(token, b""))
         self._sessions[token] = bytearray(record)
         self._unwritten += record
 
@@ -100,12 +102,16 @@ class FileJournal:
         """See `engine.ports.SessionJournal.note_presence`."""
         name = jid.full
         self._seen.discard(name)
-        if is_there and name not in self._there:
+        if is_there is (name in self._there):
+            return
+        record = _record(_THERE if is_there else _GONE, name, b"")
+        self._unwritten += record
+        if is_there:
             self._there.add(name)
-            self._unwritten += _record(_THERE, name, b"")
-        elif not is_there and name in self._there:
+            self._needed += len(record)
+        else:
             self._there.discard(name)
-            self._unwritten += _record(_GONE, name, b"")
+            self._needed -= len(record)
 
     def seen_before(self, domain: str) -> Collection[Jid]:
         """See `engine.ports.SessionJournal.seen_before`."""
@@ -113,7 +119,9 @@ class FileJournal:
 
     def forget(self, token: str) -> None:
         """See `engine.ports.SessionJournal.forget`."""
-        if self._sessions.pop(token, None) is not None:
+        records = self._sessions.pop(token, None)
+        if records is not None:
+            self._needed -= len(records)
             self._unwritten += _record(_END, token, b"")
 
     def forget_stale(self) -> None:
@@ -152,10 +160,8 @@ class FileJournal:
             os.close(self._file)
             self._file = -1
 
-    @property
-    def _needed(self) -> int:
-        """Bytes, about."""
-        return sum(map(len, self._sessions.values())) + sum(map(len, self._there))
+    def _who_is_there(self) -> bytes:
+        return b"".join(_record(_THERE, name, b"") for name in self._there)
 
     def _note(self, kind: int, token: str, *numbers: int) -> None:
         known = self._sessions.get(token)
@@ -164,6 +170,7 @@ class FileJournal:
         self._stale.discard(token)
         record = _record(kind, token, _NUMBERS[kind].pack(*numbers))
         known += record
+        self._needed += len(record)
         self._unwritten += record
 
     def _append(self, records: bytes | bytearray) -> None:
@@ -182,7 +189,7 @@ class FileJournal:
             self._size = len(self._head)
             for records in self._sessions.values():
                 self._append(records)
-            self._append(b"".join(_record(_THERE, name, b"") for name in self._there))
+            self._append(self._who_is_there())
             new.replace(self._path)
         except OSError as error:
             new_file, self._file = self._file, old

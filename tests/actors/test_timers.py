@@ -91,3 +91,15 @@ async def test_a_timer_of_a_stopped_actor_is_dropped(runtime, heard, autojump_cl
     await ref.stop(block=False)
     await trio.sleep(2)
     assert heard == []
+
+
+async def test_timers_with_slack_fire_together(runtime, heard, autojump_clock):
+    ref, asked = runtime.start(Clock, heard), []
+    for number in range(100):
+        asked.append(trio.current_time())
+        runtime.schedule(0.2, ref, number, 0.2)
+        await trio.sleep(0.015)
+    await trio.sleep(1)
+    assert [message for message, _ in heard] == list(range(100))
+    assert all(0.2 <= round(at - then, 6) <= 0.4 for then, (_, at) in zip(asked, heard, strict=True))
+    assert len({at for _, at in heard}) <= 9  # in 1.7 s
