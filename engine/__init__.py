@@ -16,6 +16,7 @@ What you find in this package, all of it plain functions over values, without tr
 `delivery`         who gets a message: the table of RFC 6121, section 8
 `catch_up`         what a session missed, and how it gets it once; `clients`: what stays of a client between two logins
 `outbox` `intake`  what is under way to a client and from it, numbered and acknowledged
+`resumption`       what is kept of a session for the time after a kill
 `contacts`         the domain as a contact list; roster versions; a user's own additions
 `alias`            whom an alias reaches, and which may not be made
 `blocking`         whom a member shuts out, and what that stops
@@ -35,8 +36,9 @@ What you find in this package, all of it plain functions over values, without tr
 `actors.directory`; for an alias it asks the `actors.alias` who is online; and it hands the chat to the `actors.archiver`, which
 commits it for both parties and only then tells it to the user of each recipient. `delivery.choose` picks the sessions, each
 session gives it to its wire, and the connection writes it at the end of the turn, together with whatever else came in. A
-session that can be resumed after a kill first has the archiver keep which number the chat has in its stream. A
-question to the history takes the same way to the archiver and so sees what was sent before it; an `actors.librarian` answers.
+session that can be resumed after a kill notes in its journal which number the chat has in its stream; the connection has that
+kept before it writes. A question to the history takes the same way to the archiver and so sees what was sent before it; an
+`actors.librarian` answers.
 
 **One presence.** A session tells its user, the user its `actors.domain`. The domain collects changes for 50 ms, longer when
 very many are told, and tells them to every session that sees others as one object, which is rendered once.
