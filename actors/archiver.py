@@ -27,7 +27,8 @@ from actors.worker import Worker
 from engine import messages as m
 from engine.errors import Condition, Refusal
 from engine.limits import RESUME_SECONDS
-from engine.ports import Archive, Cursor, Draft, Notes, SessionJournal, StorageUnavailable, Stored
+from engine.ports import Archive, Cursor, Draft, Notes, StorageUnavailable, Stored
+from engine.resumption import SessionJournal
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@
 the same for all and is rendered once. A session that becomes available is told at once what was on the board at the last
 tick, which is one object for all newcomers until the next, and its own presence; and from then on every tick. Who was there
 before the server was started, and does not come back for `QUIET_SECONDS`, is told as gone: a client that resumed its session
-still sees him (`engine.ports.SessionJournal`).
+still sees him (`engine.resumption.SessionJournal`).
 
 **Blocking** (`engine.blocking`). While nobody blocks anyone a tick is told as above. Otherwise accounts that may not see all
 of it are told what they may see; the others share the one object. A changed list holds at once; what it hides or shows is told
@@ -37,8 +37,8 @@ from engine.contacts import Contact, ContactList, PersonalContact, RemovedContac
 from engine.errors import StreamCondition
 from engine.jid import Jid
 from engine.limits import PRESENCE_WINDOW_SECONDS, PRESENCE_WINDOW_SECONDS_EACH, QUIET_SECONDS, Limits
-from engine.ports import SessionJournal
 from engine.presence import PresenceChange, Status
+from engine.resumption import SessionJournal
 
 
 class TakeBack(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from actors.runtime import Runtime
 from actors.worker import Worker
 from engine import messages as m
 from engine.limits import WAITING_PAGE, WAITING_PAGE_BYTES
-from engine.ports import Archive, SessionJournal, StorageUnavailable
+from engine.ports import Archive, StorageUnavailable
+from engine.resumption import SessionJournal
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ the turn, behind what was noted.
 from collections.abc import Callable
 from typing import Final
 
-from engine.ports import SessionJournal
-from engine.resumption import KeptSession
+from engine.resumption import KeptSession, SessionJournal
 
 NOTES: Final = 64
 """Behind a whole state; then comes another one. It bounds what the journal holds of a session."""

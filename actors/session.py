@@ -24,9 +24,9 @@ from engine.errors import Condition, StreamCondition
 from engine.jid import Jid
 from engine.limits import QUIET_SECONDS, RESUME_SECONDS
 from engine.outbox import WRAP, AckedTooMuch, Outbox
-from engine.ports import SessionJournal, Wire
+from engine.ports import Wire
 from engine.presence import takes_chats
-from engine.resumption import KeptSession, got_by
+from engine.resumption import KeptSession, SessionJournal, got_by
 
 
 class GoQuiet(msgspec.Struct, frozen=True):

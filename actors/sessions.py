@@ -8,7 +8,8 @@ from actors.runtime import ActorRef, Runtime
 from actors.session import Attach, Session, token_address
 from actors.web_session import WebSession
 from engine.jid import Jid
-from engine.ports import SessionJournal, Wire
+from engine.ports import Wire
+from engine.resumption import SessionJournal
 
 
 class Sessions:

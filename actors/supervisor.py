@@ -47,7 +47,8 @@ from engine.errors import Condition, StreamCondition
 from engine.files import FileStore
 from engine.jid import Jid
 from engine.limits import Limits
-from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, SessionJournal, Texts
+from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, Texts
+from engine.resumption import SessionJournal
 from engine.retention import Retention
 
 log = logging.getLogger(__name__)

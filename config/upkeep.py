@@ -18,7 +18,8 @@ from engine import administration as a
 from engine.admission import alias_problems
 from engine.contacts import Contact
 from engine.files import FileStore
-from engine.ports import Accounts, Archive, Histories, HistorySearch, SessionJournal, StorageUnavailable, Texts
+from engine.ports import Accounts, Archive, Histories, HistorySearch, StorageUnavailable, Texts
+from engine.resumption import SessionJournal
 from engine.retention import Retention
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive

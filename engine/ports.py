@@ -22,7 +22,6 @@ from engine.messages import (
     Kept,
     Photo,
 )
-from engine.resumption import KeptSession
 
 
 class StorageUnavailable(Exception):  # noqa: N818 -- a state of the world, not a fault of the program
@@ -119,46 +118,6 @@ class Archive(Protocol):
 
     async def problems(self) -> list[str]:
         """Check everything (SQLite's own check and the invariants of the tables); one line for each fault, naming the row."""
-
-
-class SessionJournal(Protocol):
-    """What is kept of the sessions that can be resumed, see `engine.resumption`, and of what others were told of presence.
-
-    Outlives a kill of the process.
-
-    A handler may call it: nothing here waits. What is noted is kept when `flush` returns, and that is called before anything
-    is written to a client. A journal that cannot be written keeps nothing at all: then no session can be resumed after a kill.
-    """
-
-    def keep(self, token: str, kept: KeptSession) -> None:
-        """This is the whole session; what was noted of it before is not needed any more."""
-
-    def note_chat(self, token: str, number: int, archive_id: int, given: int) -> None:
-        """See `engine.resumption.with_chat`."""
-
-    def note_new_numbers(self, token: str, acked: int, acked_id: int) -> None:
-        """See `engine.resumption.with_new_numbers`."""
-
-    def note_done(self, token: str, done: int) -> None:
-        """See `engine.resumption.with_done`."""
-
-    def note_presence(self, jid: Jid, *, is_there: bool) -> None:
-        """Everyone is about to be told that this session, or alias, is there, or is not any more."""
-
-    def seen_before(self, domain: str) -> Collection[Jid]:
-        """Who was told to be there before the journal was opened, and of whom nothing was noted since."""
-
-    def forget(self, token: str) -> None:
-        """The session cannot be resumed any more."""
-
-    def forget_stale(self) -> None:
-        """Forget the sessions of which nothing was noted since the journal was opened: their clients did not come back."""
-
-    def recall(self, token: str) -> KeptSession | None:
-        """What is known of the session of this token."""
-
-    def flush(self) -> None:
-        """Keep what was noted."""
 
 
 class UnknownMessage(Exception):  # noqa: N818 -- a state of the world, not a fault of the program

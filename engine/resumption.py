@@ -1,6 +1,6 @@
 """What is kept of a session so that its client can go on after the server was killed (XEP-0198, 5).
 
-A session notes what it does in a journal (`engine.ports.SessionJournal`) before anything of it leaves the process: its whole
+A session notes what it does in a journal (`SessionJournal`) before anything of it leaves the process: its whole
 state now and then, and in between which number a chat has in its stream, and how many of the client's stanzas are done. So
 whatever a client has got, or knows to be done, is known of it from the journal alone, and a client that comes back is told what
 it has not got, once.
@@ -8,6 +8,9 @@ it has not got, once.
 A chat of the client counts as done when it is committed. That count is in the chat's own transaction (`Notes.done`), so that
 the two never differ; the greater of both counts holds.
 """
+
+from collections.abc import Collection
+from typing import Protocol
 
 import msgspec
 
@@ -22,6 +25,46 @@ class KeptSession(msgspec.Struct, frozen=True):
     session: Jid
     done: int
     state: SessionState
+
+
+class SessionJournal(Protocol):
+    """What is kept of the sessions that can be resumed, and of what others were told of presence.
+
+    Outlives a kill of the process.
+
+    A handler may call it: nothing here waits. What is noted is kept when `flush` returns, and that is called before anything
+    is written to a client. A journal that cannot be written keeps nothing at all: then no session can be resumed after a kill.
+    """
+
+    def keep(self, token: str, kept: KeptSession) -> None:
+        """This is the whole session; what was noted of it before is not needed any more."""
+
+    def note_chat(self, token: str, number: int, archive_id: int, given: int) -> None:
+        """See `with_chat`."""
+
+    def note_new_numbers(self, token: str, acked: int, acked_id: int) -> None:
+        """See `with_new_numbers`."""
+
+    def note_done(self, token: str, done: int) -> None:
+        """See `with_done`."""
+
+    def note_presence(self, jid: Jid, *, is_there: bool) -> None:
+        """Everyone is about to be told that this session, or alias, is there, or is not any more."""
+
+    def seen_before(self, domain: str) -> Collection[Jid]:
+        """Who was told to be there before the journal was opened, and of whom nothing was noted since."""
+
+    def forget(self, token: str) -> None:
+        """The session cannot be resumed any more."""
+
+    def forget_stale(self) -> None:
+        """Forget the sessions of which nothing was noted since the journal was opened: their clients did not come back."""
+
+    def recall(self, token: str) -> KeptSession | None:
+        """What is known of the session of this token."""
+
+    def flush(self) -> None:
+        """Keep what was noted."""
 
 
 def with_chat(kept: KeptSession, number: int, archive_id: int, given: int) -> KeptSession:

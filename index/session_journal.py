@@ -1,4 +1,4 @@
-"""The journal of sessions that can be resumed, and of who was told to be there, in a file (`engine.ports.SessionJournal`).
+"""The journal of sessions that can be resumed, and of who was told to be there, in a file (`engine.resumption.SessionJournal`).
 
 A kill of the process leaves what it wrote with the kernel, so nothing here is synced: a flush costs one ``write`` for
 everything that the sessions noted in a turn. A power cut takes away what the kernel had not written yet, and nobody can tell
@@ -79,7 +79,7 @@ class FileJournal:
         self._write_anew()
 
     def keep(self, token: str, kept: KeptSession) -> None:
-        """See `engine.ports.SessionJournal.keep`."""
+        """See `engine.resumption.SessionJournal.keep`."""
         self._stale.discard(token)
         record = _record(_STATE, token, _encode(kept))
         self._needed += len(record) - len(self._sessions.get(token, b""))
@@ -87,19 +87,19 @@ class FileJournal:
         self._unwritten += record
 
     def note_chat(self, token: str, number: int, archive_id: int, given: int) -> None:
-        """See `engine.ports.SessionJournal.note_chat`."""
+        """See `engine.resumption.SessionJournal.note_chat`."""
         self._note(_CHAT, token, number, archive_id, given)
 
     def note_new_numbers(self, token: str, acked: int, acked_id: int) -> None:
-        """See `engine.ports.SessionJournal.note_new_numbers`."""
+        """See `engine.resumption.SessionJournal.note_new_numbers`."""
         self._note(_NEW_NUMBERS, token, acked, acked_id)
 
     def note_done(self, token: str, done: int) -> None:
-        """See `engine.ports.SessionJournal.note_done`."""
+        """See `engine.resumption.SessionJournal.note_done`."""
         self._note(_DONE, token, done)
 
     def note_presence(self, jid: Jid, *, is_there: bool) -> None:
-        """See `engine.ports.SessionJournal.note_presence`."""
+        """See `engine.resumption.SessionJournal.note_presence`."""
         name = jid.full
         self._seen.discard(name)
         if is_there is (name in self._there):
@@ -114,29 +114,29 @@ class FileJournal:
             self._needed -= len(record)
 
     def seen_before(self, domain: str) -> Collection[Jid]:
-        """See `engine.ports.SessionJournal.seen_before`."""
+        """See `engine.resumption.SessionJournal.seen_before`."""
         return _of_domain(self._seen, domain)
 
     def forget(self, token: str) -> None:
-        """See `engine.ports.SessionJournal.forget`."""
+        """See `engine.resumption.SessionJournal.forget`."""
         records = self._sessions.pop(token, None)
         if records is not None:
             self._needed -= len(records)
             self._unwritten += _record(_END, token, b"")
 
     def forget_stale(self) -> None:
-        """See `engine.ports.SessionJournal.forget_stale`."""
+        """See `engine.resumption.SessionJournal.forget_stale`."""
         for token in self._stale:
             self.forget(token)
         self._stale.clear()
 
     def recall(self, token: str) -> KeptSession | None:
-        """See `engine.ports.SessionJournal.recall`."""
+        """See `engine.resumption.SessionJournal.recall`."""
         records = self._sessions.get(token)
         return None if records is None else _add_up(bytes(records))
 
     def flush(self) -> None:
-        """See `engine.ports.SessionJournal.flush`."""
+        """See `engine.resumption.SessionJournal.flush`."""
         if not self._unwritten:
             return
         if self._file < 0:
@@ -227,43 +227,43 @@ class MemoryJournal:
         self._stale, self._seen = set(self._sessions), set(self._there)
 
     def keep(self, token: str, kept: KeptSession) -> None:
-        """See `engine.ports.SessionJournal.keep`."""
+        """See `engine.resumption.SessionJournal.keep`."""
         self._stale.discard(token)
         self._sessions[token] = kept
 
     def note_chat(self, token: str, number: int, archive_id: int, given: int) -> None:
-        """See `engine.ports.SessionJournal.note_chat`."""
+        """See `engine.resumption.SessionJournal.note_chat`."""
         self._note(token, with_chat, number, archive_id, given)
 
     def note_new_numbers(self, token: str, acked: int, acked_id: int) -> None:
-        """See `engine.ports.SessionJournal.note_new_numbers`."""
+        """See `engine.resumption.SessionJournal.note_new_numbers`."""
         self._note(token, with_new_numbers, acked, acked_id)
 
     def note_done(self, token: str, done: int) -> None:
-        """See `engine.ports.SessionJournal.note_done`."""
+        """See `engine.resumption.SessionJournal.note_done`."""
         self._note(token, with_done, done)
 
     def note_presence(self, jid: Jid, *, is_there: bool) -> None:
-        """See `engine.ports.SessionJournal.note_presence`."""
+        """See `engine.resumption.SessionJournal.note_presence`."""
         self._seen.discard(jid.full)
         (self._there.add if is_there else self._there.discard)(jid.full)
 
     def seen_before(self, domain: str) -> Collection[Jid]:
-        """See `engine.ports.SessionJournal.seen_before`."""
+        """See `engine.resumption.SessionJournal.seen_before`."""
         return _of_domain(self._seen, domain)
 
     def forget(self, token: str) -> None:
-        """See `engine.ports.SessionJournal.forget`."""
+        """See `engine.resumption.SessionJournal.forget`."""
         self._sessions.pop(token, None)
 
     def forget_stale(self) -> None:
-        """See `engine.ports.SessionJournal.forget_stale`."""
+        """See `engine.resumption.SessionJournal.forget_stale`."""
         for token in self._stale:
             self.forget(token)
         self._stale.clear()
 
     def recall(self, token: str) -> KeptSession | None:
-        """See `engine.ports.SessionJournal.recall`."""
+        """See `engine.resumption.SessionJournal.recall`."""
         return self._sessions.get(token)
 
     def flush(self) -> None:
