@@ -27,13 +27,14 @@ import trio
 
 from actors.alias import Alias
 from actors.directory import Directory
+from actors.rosters import Rosters
 from actors.runtime import ActorDeadError, ActorRef, ActorStopped, Runtime, TrioActor
 from actors.user import User
 from engine import alias as aliases
 from engine import messages as m
 from engine.blocking import BlockLists
 from engine.board import Board, without
-from engine.contacts import Contact, ContactList, PersonalContact, RemovedContact, RosterVersion
+from engine.contacts import Contact, ContactList, RemovedContact
 from engine.errors import StreamCondition
 from engine.jid import Jid
 from engine.limits import PRESENCE_WINDOW_SECONDS, PRESENCE_WINDOW_SECONDS_EACH, QUIET_SECONDS, Limits
@@ -43,18 +44,6 @@ from engine.resumption import SessionJournal
 
 class TakeBack(msgspec.Struct, frozen=True):
     """domain -> itself: who was there before the server was started, and has not come back, is gone."""
-
-
-class RosterWatcher(msgspec.Struct):
-    """An account with sessions that fetched the roster, and what it set for its contacts."""
-
-    personal: dict[str, PersonalContact]
-    sessions: set[str]
-
-    @property
-    def personal_version(self) -> int:
-        """The newest of its own additions."""
-        return max((entry.changed for entry in self.personal.values()), default=0)
 
 
 class Domain(TrioActor):
@@ -87,7 +76,7 @@ class Domain(TrioActor):
         self._last_flush = -PRESENCE_WINDOW_SECONDS
         self._is_flush_due = False
         self._watchers: dict[str, ActorRef[Any]] = {}
-        self._roster_watchers: dict[str, RosterWatcher] = {}
+        self._rosters = Rosters(contacts, directory)
         self._aliases: dict[str, tuple[str, ...]] = {}
         self._memberships: dict[str, set[str]] = {}
 
@@ -249,9 +238,7 @@ class Domain(TrioActor):
             self._tell(command.session, m.SubscriptionAnswered(command.to.to_bare(), "subscribed"))
             self._answer_probe(m.ProbePresence(command.session, command.to.to_bare()))
         # Whatever was asked for, the subscription is and stays "both": a client that thinks otherwise is put right.
-        watcher = self._roster_watchers.get(command.session.bare)
-        if watcher is not None and command.session.full in watcher.sessions:
-            self._tell(command.session, self._change_for(watcher, (contact,)))
+        self._rosters.tell_again(command.session, contact)
 
     # -- blocking ------------------------------------------------------------------------------------------------------
 
@@ -317,59 +304,8 @@ class Domain(TrioActor):
 
     # -- contacts ------------------------------------------------------------------------------------------------------
 
-    def _fetch_roster(self, command: m.FetchRoster) -> None:
-        request = command.request
-        watcher = self._watcher(request.session, command.personal)
-        version = self._version(watcher)
-        changed = self._changed_since(command.version or "", watcher)
-        if changed is None:
-            answer = m.RosterFetched(request, version, self._contacts.all, personal=command.personal)
-        else:
-            personal = tuple(entry for entry in command.personal if entry.address in changed)
-            answer = m.RosterFetched(request, version, None, tuple(changed.values()), personal)
-        self._tell(request.session, answer)
-
-    def _changed_since(self, version: str, watcher: RosterWatcher) -> dict[str, Contact | RemovedContact] | None:
-        """What changed since a version that a client has; None: it must get the whole list."""
-        known = RosterVersion.parse(version) if version else None
-        changes = self._contacts.since(known.domain) if known is not None else None
-        if known is None or changes is None or known.personal > watcher.personal_version:
-            return None
-        changed: dict[str, Contact | RemovedContact] = {change.address: change for change in changes}
-        for entry in watcher.personal.values():
-            contact = self._contacts.find(entry.address)
-            if entry.changed > known.personal and contact is not None:
-                changed.setdefault(entry.address, contact)
-        return changed
-
-    def _watcher(self, session: Jid, personal: Iterable[PersonalContact]) -> RosterWatcher:
-        watcher = self._roster_watchers.setdefault(session.bare, RosterWatcher({}, set()))
-        watcher.personal = {entry.address: entry for entry in personal}
-        watcher.sessions.add(session.full)
-        return watcher
-
-    def _watch_roster(self, command: m.WatchRoster) -> None:
-        watcher = self._watcher(command.session, command.personal)
-        if command.version:  # of a session that is resumed: what it was not told is told now
-            changed = self._changed_since(command.version, watcher)
-            changes = self._contacts.all if changed is None else tuple(changed.values())
-            if changes:
-                self._tell(command.session, self._change_for(watcher, changes))
-
-    def _session_closed(self, event: m.SessionClosed) -> None:
-        watcher = self._roster_watchers.get(event.session.bare)
-        if watcher is not None:
-            watcher.sessions.discard(event.session.full)
-            if not watcher.sessions:
-                del self._roster_watchers[event.session.bare]
-
-    def _personal_changed(self, event: m.PersonalContactChanged) -> None:
-        watcher = self._roster_watchers.get(event.owner)
-        contact = self._contacts.find(event.personal.address)
-        if watcher is not None:
-            watcher.personal[event.personal.address] = event.personal
-            if contact is not None:
-                self._push(watcher, (contact,))
+    def _of_rosters(self, message: Any) -> None:
+        Rosters.handlers[type(message)](self._rosters, message)
 
     def _contacts_changed(self, event: m.ContactsChanged) -> None:
         for change in event.changes:
@@ -377,8 +313,7 @@ class Domain(TrioActor):
             if self._blocks and isinstance(change, RemovedContact):  # the list goes with the member
                 self._blocks.put(change.address, ())
                 self._told_blocks.put(change.address, ())
-        for watcher in self._roster_watchers.values():
-            self._push(watcher, event.changes)
+        self._rosters.push(event.changes)
         for change in event.changes:
             if isinstance(change, RemovedContact):
                 self._changed_at.pop(change.address, None)
@@ -388,18 +323,6 @@ class Domain(TrioActor):
                 )
         if any(change.is_alias for change in event.changes) or self._is_named(event.changes):
             self._reset_aliases()
-
-    def _push(self, watcher: RosterWatcher, changes: tuple[Contact | RemovedContact, ...]) -> None:
-        changed = self._change_for(watcher, changes)
-        for session in watcher.sessions:
-            self._directory.tell(session, changed)
-
-    def _change_for(self, watcher: RosterWatcher, changes: tuple[Contact | RemovedContact, ...]) -> m.RosterChanged:
-        personal = tuple(watcher.personal[c.address] for c in changes if c.address in watcher.personal)
-        return m.RosterChanged(self._version(watcher), changes, personal)
-
-    def _version(self, watcher: RosterWatcher) -> str:
-        return str(RosterVersion(self._contacts.version, watcher.personal_version))
 
     def _tell(self, session: Jid, message: Any) -> None:
         self._directory.tell(session.full, message)
@@ -445,10 +368,7 @@ class Domain(TrioActor):
         m.Subscribe: _answer_subscription,
         m.FetchBlocked: _fetch_blocked,
         m.BlockedChanged: _blocked_changed,
-        m.FetchRoster: _fetch_roster,
-        m.WatchRoster: _watch_roster,
-        m.SessionClosed: _session_closed,
-        m.PersonalContactChanged: _personal_changed,
+        **dict.fromkeys(Rosters.handlers, _of_rosters),
         m.ContactsChanged: _contacts_changed,
         m.FetchMembers: _set_members,
         m.CloseDomain: _close,
