@@ -77,6 +77,8 @@ class Scene:
             self.bob = await enter(nursery, self.server, self.alices, BOB)
             self.carol = await enter(nursery, self.server, self.talk, CAROL, counts=True)
             self.dan = await enter(nursery, self.server, self.talk, DAN)
+            await self.carol.talks(DAN)  # a client that was never here is given what it missed after a while
+            await until(self.talk.is_settled)
             for number in range(rounds):
                 for actor, how in POISONS:
                     await self.poison(nursery, f"{number} poison-{actor}-{how}")
