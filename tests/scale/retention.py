@@ -8,7 +8,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
@@ -92,6 +93,16 @@ async def talk(sender: Client, hearer: Client, stop: trio.Event, latencies: list
         await trio.sleep(PAUSE_SECONDS)
 
 
+@asynccontextmanager
+async def _talking(sender: Client, hearer: Client, latencies: list[float]) -> AsyncIterator[None]:
+    """They talk until the end of the block, and have ended their sentence when it is over."""
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(talk, sender, hearer, stop, latencies)
+        yield
+        stop.set()
+
+
 async def export(server: Server) -> tuple[float, float, float]:
     """Seconds, size and peak memory of an export in a process of its own."""
     file = server.data.parent / "ann.jsonl"
@@ -132,16 +143,12 @@ async def measure(messages: int, folder: Path) -> Figures:
             await client.is_present()
         await cyd.says(other.bare, "are you there?")
         await other.hears_message("are you there?")  # a new client is given what it missed after a moment
-        stop = trio.Event()
-        nursery.start_soon(talk, cyd, other, stop, quiet)
-        await trio.sleep(TALK_SECONDS)
-        stop.set()
-        stop = trio.Event()
-        nursery.start_soon(talk, cyd, other, stop, purging)
-        began = time.perf_counter()
-        said = await server.does("history", "purge", "--before", before)
-        purge_seconds = time.perf_counter() - began
-        stop.set()
+        async with _talking(cyd, other, quiet):
+            await trio.sleep(TALK_SECONDS)
+        async with _talking(cyd, other, purging):
+            began = time.perf_counter()
+            said = await server.does("history", "purge", "--before", before)
+            purge_seconds = time.perf_counter() - began
         exported = await export(server)
         assert await server.does("verify") == "no faults found\n"
         for client in (cyd, other):
