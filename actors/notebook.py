@@ -10,7 +10,8 @@ from typing import Final
 from engine.resumption import KeptSession, SessionJournal
 
 NOTES: Final = 64
-"""Behind a whole state; then comes another one. It bounds what the journal holds of a session."""
+"""Behind a whole state; then comes another one. What is told at once (a page of what was missed, what a client that is back has
+not got) is noted through to its end first: at most `engine.outbox.UNACKED_EVENTS` more."""
 
 
 class Notebook:
@@ -61,7 +62,3 @@ class Notebook:
             self._notes += 1
             if self._notes > NOTES:
                 self.keep()
-
-    def close(self) -> None:
-        """The session ends."""
-        self._journal.forget(self._token)

@@ -223,7 +223,7 @@ class User(TrioActor):
         self._left_archiver(event)
         chat = event.chat
         if event.number:
-            self._tell(chat.sender.full, m.ChatSettled(event.number, is_on_disk=True))
+            self._tell(chat.sender.full, m.ChatSettled(event.number))
         if chat.sender.resource in self._confirmed:
             self._tell(chat.sender.full, event)
         if not event.duplicate and self._copied:

@@ -9,7 +9,7 @@ from the archive what they missed.
 it nothing that a client was told: it is told behind the flush. What counts of a session are its last whole state and the
 records behind it. They are also in memory, so that the file can be written anew when it has grown to `FILE_BYTES`.
 
-**Limits**: `actors.notebook.NOTES` records of a session, behind one state.
+**Limits**: of a session what `actors.notebook` notes behind one state; nothing else is kept.
 
 **Faults**: a file that cannot be written is emptied, so that no session is resumed from what is not the whole truth; every
 `RETRY_SECONDS` it is tried anew with all there is.
@@ -187,9 +187,7 @@ class FileJournal:
             self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
             os.write(self._file, self._head)
             self._size = len(self._head)
-            for records in self._sessions.values():
-                self._append(records)
-            self._append(self._who_is_there())
+            self._append(b"".join(self._sessions.values()) + self._who_is_there())
             new.replace(self._path)
         except OSError as error:
             new_file, self._file = self._file, old

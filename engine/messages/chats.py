@@ -22,10 +22,9 @@ class SendChat(msgspec.Struct, frozen=True):
 
 
 class ChatSettled(msgspec.Struct, frozen=True):
-    """user -> session: done, one way or the other. `is_on_disk`: and so is the number."""
+    """user -> session: done, one way or the other."""
 
     number: int
-    is_on_disk: bool = False
 
 
 class ExpandAlias(msgspec.Struct, frozen=True):
