@@ -1,7 +1,7 @@
 """Side doors of the engine: what others keep or find for it.
 
 Each port is a Protocol with two implementations that pass the same tests: one on disk (package index) and one in memory
-(`index.memory`). The methods are coroutines; only workers await them, never a handler.
+(`index.memory_archive` and its like). The methods are coroutines; only workers await them, never a handler.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Files in memory: the twin of `index.files`, over the dicts of an `index.memory.MemoryArchive`."""
+"""Files in memory: the twin of `index.files`, over the dicts of an `index.memory_archive.MemoryArchive`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager

@@ -1,6 +1,6 @@
 """Histories in memory: the twin of `index.histories`, and of `index.readings`.
 
-Reads the dicts of an `index.memory.MemoryArchive`, which tells it what was marked. Each question looks at every message.
+Reads the dicts of an `index.memory_archive.MemoryArchive`, which tells it what was marked. A question looks at every message.
 """
 
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence

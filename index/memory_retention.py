@@ -1,6 +1,6 @@
 """Taking messages out of an archive in memory: the twin of `index.retention`.
 
-Works on the dicts of an `index.memory.MemoryArchive`. A step is one message, or one entry of a history.
+Works on the dicts of an `index.memory_archive.MemoryArchive`. A step is one message, or one entry of a history.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping

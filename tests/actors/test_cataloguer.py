@@ -11,7 +11,7 @@ from engine import messages as m
 from engine.messages import HistoryQuery
 from engine.ports import StorageUnavailable
 from index.history_tail import HistoryTail, MemoryHistorySearch
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from index.session_journal import MemoryJournal
 from tests.index.stories import says
 

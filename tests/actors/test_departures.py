@@ -11,7 +11,8 @@ from engine import administration as a
 from engine import messages as m
 from engine.contacts import Contact, ContactKind, RemovedContact
 from engine.ports import StorageUnavailable
-from index.memory import MemoryAccounts, MemoryArchive
+from index.memory_accounts import MemoryAccounts
+from index.memory_archive import MemoryArchive
 from index.session_journal import MemoryJournal
 from tests.actors.recorder import Recorder
 from tests.index.stories import NOON, chat, says

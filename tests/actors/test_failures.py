@@ -16,7 +16,7 @@ from engine.contacts import ContactList
 from engine.jid import Jid
 from engine.messages import Chat
 from engine.presence import Presence, PresenceChange, Status
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from tests.stage.memory_stage import MemoryStage, memory_stage
 from tests.stage.player import condition, is_error
 

@@ -9,7 +9,7 @@ from engine.jid import Jid
 from engine.limits import WAITING_PAGE, WAITING_PAGE_BYTES
 from engine.ports import NOTHING, Cursor, Notes
 from engine.resumption import KeptSession
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from index.session_journal import MemoryJournal
 from tests.actors.recorder import Recorder
 from tests.index.stories import NOON, says

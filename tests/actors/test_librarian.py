@@ -14,7 +14,7 @@ from engine.jid import Jid
 from engine.limits import HISTORY_QUESTIONS
 from engine.messages import ConversationsQuery, HistoryQuery, Request
 from engine.ports import StorageUnavailable
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from index.memory_histories import MemoryHistories
 from index.session_journal import MemoryJournal
 from tests.actors.recorder import Recorder

@@ -15,7 +15,8 @@ from engine.errors import Condition
 from engine.jid import Jid
 from engine.limits import NAME_CHARACTERS, PHOTO_BYTES, ROSTER_GROUPS
 from engine.ports import StorageUnavailable, Verifier
-from index.memory import MemoryAccounts, MemoryArchive
+from index.memory_accounts import MemoryAccounts
+from index.memory_archive import MemoryArchive
 
 DOMAIN = "a.example"
 ANN = Jid("ann@a.example", "desk")

@@ -6,7 +6,8 @@ from config import upkeep
 from engine.contacts import Contact
 from engine.ports import Indexed
 from index.history_tail import MemoryHistorySearch
-from index.memory import MemoryAccounts, MemoryArchive
+from index.memory_accounts import MemoryAccounts
+from index.memory_archive import MemoryArchive
 from index.memory_search import MemoryContacts
 from index.session_journal import MemoryJournal
 from tests.index.stories import says

@@ -5,7 +5,8 @@ import pytest
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
-from index.memory import MemoryAccounts, MemoryArchive
+from index.memory_accounts import MemoryAccounts
+from index.memory_archive import MemoryArchive
 from tests.index.stories import Clock
 
 

@@ -12,7 +12,7 @@ from engine.messages import Photo
 from engine.ports import Login, StorageUnavailable, Verifier
 from index.accounts import SqliteAccounts
 from index.asyncio_island import Island
-from index.memory import MemoryAccounts
+from index.memory_accounts import MemoryAccounts
 
 X, Y = "x.org", "y.org"
 ANN, BOB, TEAM, YVES = "ann@x.org", "bob@x.org", "team@x.org", "yves@y.org"
@@ -115,7 +115,7 @@ async def test_removed_contacts_are_remembered_until_they_are_back(served):
 
 
 async def test_the_contact_list_learns_how_far_back_it_knows(served, monkeypatch):
-    for place in ("engine.contacts.REMOVED_REMEMBERED", "index.memory.REMOVED_REMEMBERED"):
+    for place in ("engine.contacts.REMOVED_REMEMBERED", "index.memory_accounts.REMOVED_REMEMBERED"):
         monkeypatch.setattr(place, 3)
     monkeypatch.setattr("index.accounts.REMOVED_KEPT", 4)
     people = [f"p{n}@x.org" for n in range(8)]

@@ -12,7 +12,7 @@ from index.archive import SqliteArchive
 from index.asyncio_island import Island
 from index.clients import CLIENTS_PER_ACCOUNT
 from index.ledger import Entry, Role
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from tests.index.stories import NOON, Clock, chat, says, says_to_alias, values
 
 A, B, C, D = "a@x.org", "b@x.org", "c@x.org", "d@x.org"

@@ -16,7 +16,7 @@ from engine.files import (
 from engine.messages import HistoryQuery
 from engine.ports import StorageUnavailable
 from index import files as files_on_disk
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from tests.index.stories import NOON, says, says_to_alias
 
 A, B, C, TEAM = "a@x.org", "b@x.org", "c@x.org", "team@x.org"

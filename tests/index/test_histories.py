@@ -8,7 +8,7 @@ from engine.limits import HISTORY_PAGE_BYTES
 from engine.messages import ConversationsQuery, HistoryQuery
 from engine.ports import StorageUnavailable, UnknownMessage
 from index.archive import SqliteArchive
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from tests.index.stories import NOON, says, says_to_alias, values
 
 A, B, C, D = "a@x.org", "b@x.org", "c@x.org", "d@x.org"

@@ -9,7 +9,7 @@ from engine.messages import ConversationsQuery, HistoryQuery
 from engine.ports import Draft, UnknownMessage
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from tests.index.stories import Clock, chat, values
 
 A, B, C, D = "a@x.org", "b@x.org", "c@x.org", "d@x.org"

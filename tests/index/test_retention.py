@@ -15,7 +15,7 @@ from engine.retention import Extent, Step
 from index import retention
 from index.archive import SqliteArchive
 from index.ledger import Entry, Role
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from tests.index.stories import NOON, says, says_to_alias, ten_messages
 
 A, B, C, D, TEAM = "a@x.org", "b@x.org", "c@x.org", "d@x.org", "team@x.org"

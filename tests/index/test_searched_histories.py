@@ -6,7 +6,7 @@ from engine.messages import HistoryQuery
 from engine.ports import StorageUnavailable, UnknownMessage
 from index.history_index import TantivyHistory
 from index.history_tail import MemoryHistorySearch
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from index.rebuild import bring_history_up_to_date
 from index.searched_histories import SearchedHistories
 from tests.index.stories import says, says_to_alias

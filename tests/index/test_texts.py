@@ -4,7 +4,7 @@ import pytest
 
 from engine.ports import Indexed, Side, StorageUnavailable
 from index import texts
-from index.memory import MemoryArchive
+from index.memory_archive import MemoryArchive
 from tests.index.stories import says, says_to_alias
 
 A, B, C, D, TEAM = "a@x.org", "b@x.org", "c@x.org", "d@x.org", "team@x.org"

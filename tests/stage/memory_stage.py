@@ -32,7 +32,8 @@ from gateways.deadlines import Deadlines
 from gateways.webmail_session import WebmailBell, WebmailDesk
 from index.history_tail import MemoryHistorySearch
 from index.ledger import Role
-from index.memory import MemoryAccounts, MemoryArchive
+from index.memory_accounts import MemoryAccounts
+from index.memory_archive import MemoryArchive
 from index.memory_search import MemoryContacts
 from index.searched_histories import SearchedHistories
 from index.session_journal import MemoryJournal
