@@ -29,6 +29,7 @@ from engine.errors import Condition, Refusal
 from engine.limits import RESUME_SECONDS
 from engine.ports import Archive, Cursor, Draft, Notes, StorageUnavailable, Stored
 from engine.resumption import SessionJournal
+from engine.standing import Standings
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +61,13 @@ class Archiver(Worker):
     batch_limit = 512
 
     def __init__(
-        self, archive: Archive, journal: SessionJournal, newest: int, runtime: Runtime, directory: Directory
+        self, archive: Archive, journal: SessionJournal, standings: Standings, runtime: Runtime, directory: Directory
     ) -> None:
         super().__init__()
         self._archive = archive
         self._journal = journal
-        self._newest = newest
+        self._standings = standings
+        standings.forget_cursors()  # of an archiver before this one, which may not have written them
         self._runtime = runtime
         self._directory = directory
         self._cursors: dict[tuple[str, str], Cursor] = {}
@@ -105,7 +107,7 @@ class Archiver(Worker):
         if any(type(message) is ForgetStale for message in batch):
             await self._forget_stale()
         if gathered.drafts:
-            self._directory.tell(CATALOGUER, m.ArchiveGrew(self._newest))
+            self._directory.tell(CATALOGUER, m.ArchiveGrew(self._standings.newest))
         if (self._cursors or self._forgotten) and not self._is_flush_due:
             self._is_flush_due = True
             self._runtime.schedule(CURSOR_SECONDS, self.actor_ref, FlushNotes())
@@ -133,14 +135,14 @@ class Archiver(Worker):
         """What the notes must be written for: a client that comes back within the second goes on where it was."""
         gathered.is_urgent = True
 
+    def _take_missed(self, gathered: "_Gathered", question: m.FetchMissed) -> None:
+        if self._standings.answer(question) is None:
+            gathered.is_urgent = True
+
     def _take_cursor(self, _: "_Gathered", message: m.MoveCursor) -> None:
-        key = message.owner, message.family
-        known = self._cursors.get(key)
-        if known is None:
-            self._cursors[key] = Cursor(message.since, message.delivered, message.fetches)
-        else:
-            delivered = max(message.delivered, known.delivered)
-            self._cursors[key] = Cursor(known.since, delivered, known.fetches or message.fetches)
+        moved = self._standings.move(message)
+        if moved is not None:
+            self._cursors[message.owner, message.family] = moved
 
     async def _commit(self, drafts: Sequence[Draft], done: dict[str, int]) -> Sequence[Stored | Refusal]:
         cursors, self._cursors = self._cursors, {}
@@ -163,7 +165,9 @@ class Archiver(Worker):
             await self._commit((), done)
             return alone
         self.commits += 1
-        self._newest = max(self._newest, *(entry.id for entry in stored)) if stored else self._newest
+        for draft, entry in zip(drafts, stored, strict=True):
+            if not entry.duplicate:
+                self._standings.grow(entry.id, (draft.chat.sender.bare, *draft.recipients, *draft.absent))
         return stored
 
     async def _mark_read(self, marks: Sequence[tuple[str, int]]) -> Sequence[Condition | None]:
@@ -196,13 +200,17 @@ class Archiver(Worker):
         self._directory.tell(command.sender, m.Relayed())
 
     def _fetch_missed(self, command: m.FetchMissed) -> None:
-        self._directory.tell(HISTORIAN, msgspec.structs.replace(command, up_to=self._newest))
+        answer = self._standings.answer(command)  # what this batch brought is on disk by now
+        if answer is None:
+            self._directory.tell(HISTORIAN, msgspec.structs.replace(command, up_to=self._standings.newest))
+        else:
+            self._directory.tell(command.session.full, answer)
 
     def _pass_on(self, command: m.FetchSession) -> None:
         self._directory.tell(HISTORIAN, command)
 
     def _ask_for_history(self, question: m.FetchHistory) -> None:
-        self._ask_librarian(msgspec.structs.replace(question, up_to=self._newest))
+        self._ask_librarian(msgspec.structs.replace(question, up_to=self._standings.newest))
 
     def _ask_librarian(self, question: m.FetchHistory | m.FetchHistoryBounds | m.FetchConversations) -> None:
         try:
@@ -226,7 +234,7 @@ class Archiver(Worker):
         m.ArchiveChat: _take_chat,
         m.ForgetSession: _take_forgotten,
         m.MoveCursor: _take_cursor,
-        m.FetchMissed: _take_question,
+        m.FetchMissed: _take_missed,
         m.FetchSession: _take_question,
         FlushNotes: _take_question,
     }

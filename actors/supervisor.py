@@ -50,6 +50,7 @@ from engine.limits import Limits
 from engine.ports import Accounts, Archive, ContactSearch, Histories, HistorySearch, Texts
 from engine.resumption import SessionJournal
 from engine.retention import Retention
+from engine.standing import Standings
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class Supervisor(TrioActor):
     def on_start(self) -> None:
         """Start everything, in order."""
         ports = self._ports
-        self._start(ARCHIVER, Archiver, ports.archive, ports.journal, self._newest)
+        self._start(ARCHIVER, Archiver, ports.archive, ports.journal, Standings(self._newest))
         self._start(HISTORIAN, Historian, ports.archive, ports.journal)
         self._start(LIBRARIAN, Librarian, ports.histories)
         self._start(SURVEYOR, Librarian, ports.histories)

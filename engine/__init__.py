@@ -15,6 +15,7 @@ What you find in this package, all of it plain functions over values, without tr
 `board`            the presence of a domain as it was told, and what is told next
 `delivery`         who gets a message: the table of RFC 6121, section 8
 `catch_up`         what a session missed, and how it gets it once; `clients`: what stays of a client between two logins
+`standing`         who missed nothing, known without a look at the disk
 `outbox` `intake`  what is under way to a client and from it, numbered and acknowledged
 `resumption`       what is kept of a session for the time after a kill
 `contacts`         the domain as a contact list; roster versions; a user's own additions

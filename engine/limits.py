@@ -42,6 +42,10 @@ SCRAM_ITERATIONS = 10_000
 """Of PBKDF2 for a new password. RFC 7677, 4 asks for at least 4,096; phones and browsers compute it at each login, and the
 server does for PLAIN (3 ms). Verifiers keep their own number, so raising it touches new passwords only."""
 
+VERIFIERS = 1_024
+"""Of SCRAM, kept in memory after their first use, at 0.4 KB each: who comes back after a break waits for no disk. Beyond, all are
+dropped and read again as they are needed."""
+
 CLOSE_SECONDS = 5.0
 """How long a closing stream waits for the other side's end tag before the socket goes."""
 
@@ -121,6 +125,10 @@ WAITING_PAGE = 500
 WAITING_PAGE_BYTES = 524_288
 """Of the messages in such a page, together; one is always in it. The next page is fetched when this one is written: who logs in
 over a slow line must not be cut for what has waited for him (`OUTPUT_BYTES`)."""
+
+STANDINGS = 20_000
+"""Accounts, and clients, of which it is remembered how far they are in their history (`engine.standing`), at 0.3 KB each: a
+login of one of them that missed nothing reads nothing from the disk. Of the one that moved longest ago the archive is asked."""
 
 HISTORY_PAGE = 100
 """Messages in one page of a history, also when a client names no number; rendering them takes 1 ms of everyone's time. Who asks

@@ -8,6 +8,8 @@ Owns ``accounts.sqlite``. Rules:
 - **Removed contacts** are remembered, the newest `REMOVED_KEPT` of each domain: one more than the contact list remembers, so
   that it learns from the surplus one how far back it knows.
 - **A new password** replaces the verifiers of all hashes: no mechanism goes on with the old one.
+- **Verifiers** that were asked for stay in memory, `engine.limits.VERIFIERS` of them, until anything is written that may change
+  one.
 - **What a member keeps** (`index.belongings`) goes with him; a member replaced by an alias has gone.
 
 Who is nobody's member cannot keep anything, and a domain that is not served cannot have contacts: `LookupError`.
@@ -23,6 +25,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from engine.contacts import REMOVED_REMEMBERED, Contact, ContactKind, PersonalContact, RemovedContact
+from engine.limits import VERIFIERS
 from engine.messages import Photo
 from engine.ports import DirectoryChanges, Login, StorageUnavailable, Verifier
 from index import belongings
@@ -50,6 +53,7 @@ class SqliteAccounts:
     def __init__(self, island: Island, path: Path) -> None:
         self._island = island
         self._database = Database(path, Schema.load("accounts", APPLICATION_ID), has_foreign_keys=True)
+        self._verifiers: dict[tuple[str, str], Verifier] = {}
 
     async def open(self) -> None:
         """Open, and migrate if need be.
@@ -123,7 +127,7 @@ class SqliteAccounts:
             )
             connection.execute("DELETE FROM domain WHERE name = ?", (domain,))
 
-        await self._write(write)
+        await self._write_members(write)
 
     async def put(self, contacts: Sequence[Contact], verifiers: Mapping[str, Verifiers] | None = None) -> list[Contact]:
         """See `engine.ports.Accounts.put`; in the given order, each with a version of its own.
@@ -144,7 +148,7 @@ class SqliteAccounts:
             versions.save()
             return numbered
 
-        return await self._write(write)
+        return await self._write_members(write)
 
     async def remove(self, addresses: Sequence[str]) -> list[RemovedContact]:
         """See `engine.ports.Accounts.remove`."""
@@ -166,7 +170,7 @@ class SqliteAccounts:
             versions.save()
             return removed
 
-        return await self._write(write)
+        return await self._write_members(write)
 
     async def departing(self) -> list[str]:
         """See `engine.ports.Accounts.departing`."""
@@ -198,13 +202,21 @@ class SqliteAccounts:
         Raises:
             LookupError: no such member.
         """
-        await self._write(lambda connection: belongings.put_verifiers(connection, {address: verifiers}))
+        await self._write_members(lambda connection: belongings.put_verifiers(connection, {address: verifiers}))
 
     async def verifier(self, address: str, hash_name: str) -> Verifier | None:
         """See `engine.ports.Accounts.verifier`."""
-        sql = "SELECT salt, iterations, stored_key, server_key FROM verifier WHERE address = ? AND hash_name = ?"
-        rows = await self._fetch(sql, address, hash_name)
-        return Verifier(*rows[0]) if rows else None
+        known = self._verifiers
+        verifier = known.get((address, hash_name))
+        if verifier is None:
+            sql = "SELECT salt, iterations, stored_key, server_key FROM verifier WHERE address = ? AND hash_name = ?"
+            rows = await self._fetch(sql, address, hash_name)
+            verifier = Verifier(*rows[0]) if rows else None
+            if verifier is not None:
+                if len(known) >= VERIFIERS:
+                    known.clear()
+                known[address, hash_name] = verifier  # of no use to anybody if something was written meanwhile
+        return verifier
 
     async def personal(self, owner: str) -> list[PersonalContact]:
         """See `engine.ports.Accounts.personal`; in the order of change."""
@@ -314,6 +326,13 @@ class SqliteAccounts:
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._island.run_to_end(self._database.write, work)
+
+    async def _write_members(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Write what may change a verifier; whoever reads one from now on, or has begun to, does not bring the old one back."""
+        try:
+            return await self._write(work)
+        finally:
+            self._verifiers = {}
 
     async def _fetch(self, sql: str, *parameters: Any) -> list[Any]:
         return await self._island.run(self._database.read, lambda c: c.execute(sql, parameters).fetchall())

@@ -10,6 +10,7 @@ from actors.scribe import KEEP_SECONDS, PAGE, Scribe
 from engine import messages as m
 from engine.messages import HistoryQuery
 from engine.ports import StorageUnavailable
+from engine.standing import Standings
 from index.history_tail import HistoryTail, MemoryHistorySearch
 from index.memory_archive import MemoryArchive
 from index.session_journal import MemoryJournal
@@ -60,7 +61,9 @@ def start(runtime, archive, index):
 
     async def start():
         newest = await archive.newest()
-        directory.bind(ARCHIVER, runtime.start(Archiver, archive, MemoryJournal(), newest, runtime, directory))
+        directory.bind(
+            ARCHIVER, runtime.start(Archiver, archive, MemoryJournal(), Standings(newest), runtime, directory)
+        )
         directory.bind(SCRIBE, runtime.start(Scribe, index, archive.texts, newest, runtime, directory))
         directory.bind(CATALOGUER, runtime.start(Cataloguer, newest, runtime, directory))
 

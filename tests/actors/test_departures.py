@@ -11,6 +11,7 @@ from engine import administration as a
 from engine import messages as m
 from engine.contacts import Contact, ContactKind, RemovedContact
 from engine.ports import StorageUnavailable
+from engine.standing import Standings
 from index.memory_accounts import MemoryAccounts
 from index.memory_archive import MemoryArchive
 from index.session_journal import MemoryJournal
@@ -70,7 +71,7 @@ async def test_what_an_earlier_process_left_is_done_at_the_start(runtime, told, 
 async def test_what_is_on_its_way_to_the_archive_is_waited_for(runtime, told, accounts, autojump_clock):
     directory, heard = told
     archive = SlowArchive(lambda: NOON)
-    directory.bind(ARCHIVER, runtime.start(Archiver, archive, MemoryJournal(), 0, runtime, directory))
+    directory.bind(ARCHIVER, runtime.start(Archiver, archive, MemoryJournal(), Standings(0), runtime, directory))
     departures = start(archive, accounts, runtime, directory)
     await runtime.quiescent()
     for draft in (says(BEN, ANN, "one"), says(BEN, ANN, "two")):

@@ -14,6 +14,7 @@ from engine.jid import Jid
 from engine.limits import HISTORY_QUESTIONS
 from engine.messages import ConversationsQuery, HistoryQuery, Request
 from engine.ports import StorageUnavailable
+from engine.standing import Standings
 from index.memory_archive import MemoryArchive
 from index.memory_histories import MemoryHistories
 from index.session_journal import MemoryJournal
@@ -54,7 +55,9 @@ class House:
 
     def open(self):
         common = self.runtime, self.directory
-        self.directory.bind(ARCHIVER, self.runtime.start(Archiver, self.archive, MemoryJournal(), 0, *common))
+        self.directory.bind(
+            ARCHIVER, self.runtime.start(Archiver, self.archive, MemoryJournal(), Standings(0), *common)
+        )
         for address in (LIBRARIAN, SURVEYOR):
             self.directory.bind(address, self.runtime.start(Librarian, self.histories, *common))
 
