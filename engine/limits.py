@@ -43,8 +43,8 @@ SCRAM_ITERATIONS = 10_000
 server does for PLAIN (3 ms). Verifiers keep their own number, so raising it touches new passwords only."""
 
 VERIFIERS = 1_024
-"""Of SCRAM, kept in memory after their first use, at 0.4 KB each: who comes back after a break waits for no disk. Beyond, all are
-dropped and read again as they are needed."""
+"""Of SCRAM, kept in memory after their first use, at 0.4 KB each: who comes back after a break waits for no disk. Beyond, all
+are dropped and read again as they are needed."""
 
 CLOSE_SECONDS = 5.0
 """How long a closing stream waits for the other side's end tag before the socket goes."""
