@@ -99,8 +99,8 @@ class Person:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.do(self._connect)
         try:
+            self.do(self._connect)
             self._wait(lambda: self.is_logged_in or self.is_refused, "an answer to the login")
         except BaseException:
             self._end()
@@ -108,8 +108,10 @@ class Person:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.do(self.client.disconnect)
-        self._end()
+        try:
+            self.do(self.client.disconnect)
+        finally:
+            self._end()
 
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,9 +1,14 @@
 """slixmpp, twice and over TLS: both listeners, logins, presence, chats, the alias, search, cards, offline messages."""
 
+import threading
+
 import pytest
 from slixmpp import JID
+from slixmpp.plugins.base import PluginNotFound
 
+from tests.interop import person
 from tests.interop.person import Person, talk
+from tests.interop.server import Server
 
 TEAM = "salesteam@localhost"
 pytestmark = pytest.mark.timeout(60)
@@ -167,3 +172,10 @@ def test_a_history_is_read_page_by_page_both_ways(server):
         assert {"with", "start", "end", "before-id", "after-id", "ids"} < set(fields.get_fields())
         metadata = alice.do(alice.client.plugin["xep_0313"].get_archive_metadata)["mam_metadata"]
         assert metadata["start"]["id"] < metadata["end"]["id"]
+
+
+def test_a_person_without_a_plugin_fails_and_leaves_no_thread(tmp_path, monkeypatch):
+    monkeypatch.setattr(person, "PLUGINS", ("xep_none",))
+    with pytest.raises(PluginNotFound), Person(Server(tmp_path), "alice"):
+        pass
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("alice@")] == []
