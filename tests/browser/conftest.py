@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.desk import Desk
 from tests.interop.server import Server, found
 from tests.load.peers.debian import need
+from tests.programs import BROWSERS, CHROMIUM
 
-CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -28,7 +28,7 @@ PATIENCE_MS = 15_000.0
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, installed when it is missing."""
-    need({CHROMIUM: "chromium"}, "chromium")
+    need(BROWSERS)
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))

@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, Office
+from tests.browser.conftest import ARGUMENTS, Office
 from tests.interop.server import Server, found
 from tests.load.peers.debian import need
+from tests.programs import BROWSERS, CHROMIUM
 
 MEMBERS = 10_000
 GIVEN = (
@@ -141,7 +142,7 @@ def measure(office: Office, browser: Browser, tries: int) -> Figures:
 
 def main() -> None:
     """Print the figures."""
-    need({CHROMIUM: "chromium"}, "chromium")
+    need(BROWSERS)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         folder = Path(name)

@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 from playwright.sync_api import expect, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, Office
+from tests.browser.conftest import ARGUMENTS, Office
 from tests.browser.desk import Desk
 from tests.interop.cable import Cable
 from tests.interop.server import found
 from tests.load.peers.debian import need
+from tests.programs import BROWSERS, CHROMIUM
 
 BODIES = "(articles) => articles.map((article) => article.querySelector('.bubble p').textContent)"
 START = "This is where your conversation begins."
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    need({CHROMIUM: "chromium"}, "chromium")
+    need(BROWSERS)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         found(Path(name))

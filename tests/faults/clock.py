@@ -4,12 +4,10 @@ Only the time of day jumps; what measures how long something takes does not, as 
 must go on upwards, nobody may be cut off, and whoever logs in at that time gets in.
 """
 
-import os
 import platform
 import random
-import shutil
-import subprocess
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +17,9 @@ from tests.faults.oracle import read_archive
 from tests.faults.outcome import Outcome, Scale
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, BOB, CAROL, Talk, enter, look, prepare, until
+from tests.load.peers.debian import need
+from tests.load.server import ServerError
+from tests.programs import CLOCKS
 
 LIBRARIES = (
     f"/usr/lib/{platform.machine()}-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -31,12 +32,9 @@ JUMPS = (HOUR, -HOUR, YEARS, -YEARS, HOUR, 0, 0)
 
 def library() -> str:
     """libfaketime, installed where that is possible; empty if it cannot be had."""
-    found = [name for name in LIBRARIES if Path(name).exists()]
-    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
-        for words in (("update", "-qq"), ("install", "-y", "-qq", "--no-install-recommends", "faketime")):
-            subprocess.run(["apt-get", *words], capture_output=True, timeout=300, check=False)
-        found = [name for name in LIBRARIES if Path(name).exists()]
-    return found[0] if found else ""
+    with suppress(ServerError):
+        need(CLOCKS)
+    return next((name for name in LIBRARIES if Path(name).exists()), "")
 
 
 class Scene:

@@ -1,15 +1,16 @@
 """strace, as a tool of harm and as a witness: it kills at a system call, makes calls fail, or writes down every one of them."""
 
-import os
 import platform
-import shutil
-import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import trio
+
+from tests.load.peers.debian import need
+from tests.load.server import ServerError
+from tests.programs import TRACERS
 
 ATTACH_SECONDS = 10.0
 ATTACHED = b"attached"
@@ -19,11 +20,10 @@ def missing() -> str:
     """Why strace cannot be used here; empty if it can. Installs it where that is possible."""
     if platform.system() != "Linux":
         return "strace: Linux only"
-    if shutil.which("strace") is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        for words in (("update", "-qq"), ("install", "-y", "-qq", "--no-install-recommends", "strace")):
-            subprocess.run(["apt-get", *words], capture_output=True, timeout=300, check=False)
-    if shutil.which("strace") is None:
-        return "strace is not installed"
+    try:
+        need(TRACERS)
+    except ServerError as error:
+        return str(error)
     attempt = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
     return "" if attempt.returncode == 0 else "tracing is not allowed here"
 
@@ -45,10 +45,11 @@ async def attached(pid: int, *arguments: str) -> AsyncIterator[trio.Process]:
     finally:
         with trio.CancelScope(shield=True):
             with suppress(ProcessLookupError):
-                tracer.send_signal(signal.SIGINT)  # it lets go of the process
+                tracer.terminate()  # it lets go of the process; SIGINT is ignored by what was started in the background
             with trio.move_on_after(ATTACH_SECONDS):
                 await tracer.wait()
             tracer.kill()
+            await tracer.wait()
             await tracer.stderr.aclose()
 
 

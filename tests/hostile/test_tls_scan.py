@@ -12,6 +12,7 @@ import trio
 
 from tests.faults.server import Server
 from tests.load.peers.debian import need
+from tests.programs import SCANNERS
 
 WEAK = (
     "RC4",
@@ -69,7 +70,7 @@ def check(found: ET.Element) -> int:
 
 
 async def test_the_tls_ports_speak_nothing_weak(tmp_path: Path):
-    need({"sslscan": "sslscan"}, "sslscan")
+    need(SCANNERS)
     server = Server(tmp_path, "localhost")
     server.config.write_text(server.config.read_text().replace("[web]\n", "[web]\ntls = true\n"))
     async with server:

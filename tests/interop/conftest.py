@@ -1,59 +1,25 @@
-"""A server process for each test, and the programs that the tests drive."""
+"""A server process for each test, and the programs that the tests drive: a test that cannot have its client fails."""
 
-import os
 import shutil
-import subprocess
 
 import pytest
 
 from tests.interop.display import display
 from tests.interop.server import Server, found
-
-TERMINAL_PACKAGES = {"tmux": "tmux", "profanity": "profanity", "finch": "finch"}
-"""Program -> Debian package."""
-
-DESKTOP_PACKAGES = {
-    "Xvfb": "xvfb",
-    "xdotool": "xdotool",
-    "dbus-daemon": "dbus-daemon",
-    "gdbus": "libglib2.0-bin",
-    "gajim": "gajim",
-    "dino-im": "dino-im",
-    "update-ca-certificates": "ca-certificates",
-}
-
-INSTALL_SECONDS = 300.0
+from tests.load.peers.debian import need
+from tests.programs import DESKTOPS, TERMINALS
 
 
 @pytest.fixture(scope="session")
 def programs():
     """The clients for terminals are there."""
-    _install(TERMINAL_PACKAGES)
+    need(TERMINALS)
 
 
 @pytest.fixture(scope="session")
 def desktop_programs():
     """The clients with windows are there, and what makes windows."""
-    _install(DESKTOP_PACKAGES)
-
-
-def _install(packages):
-    """What is missing is installed. A test that cannot have its client fails, it is not skipped."""
-    missing = [package for program, package in packages.items() if shutil.which(program) is None]
-    if not missing:
-        return
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    steps = (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *missing])
-    for step in steps:
-        try:
-            done = subprocess.run(
-                step, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {error}", pytrace=False)
-        if done.returncode:
-            why = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()[-1]
-            pytest.fail(f"needs the packages {' '.join(missing)}: {' '.join(step)}: {why}", pytrace=False)
+    need(DESKTOPS)
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def measure(progress: Progress, keys: frozenset[str] = frozenset()) -> Baseline:
     Raises:
         ServerError: valgrind is missing, or the server does not run under it.
     """
-    need({"valgrind": "valgrind"}, "valgrind")
+    need({"valgrind": "valgrind"})
     progress.begin("instructions")
     progress.say("reference")
     found = Baseline(platform.python_version(), _count_reference(), {})

@@ -31,7 +31,7 @@ class Ejabberd(Peer):
 
     def install(self) -> None:
         """ejabberd with the driver for SQLite."""
-        need({"ejabberdctl": "ejabberd"}, "ejabberd", "erlang-p1-sqlite3")
+        need({"ejabberdctl": "ejabberd"}, "erlang-p1-sqlite3")
 
     def configure(self) -> None:
         """Configuration, which is YAML and thus may be JSON."""

@@ -19,10 +19,7 @@ class Prosody(Peer):
 
     def install(self) -> None:
         """Prosody with the driver for SQLite."""
-        need(
-            {"prosody": "prosody", "/usr/share/doc/lua-dbi-sqlite3": "lua-dbi-sqlite3"},
-            "prosody", "lua-dbi-sqlite3", "lua-event",
-        )  # fmt: skip
+        need({"prosody": "prosody", "/usr/share/doc/lua-dbi-sqlite3": "lua-dbi-sqlite3"}, "lua-event")
 
     def configure(self) -> None:
         """Configuration, and the group that everyone is in."""
