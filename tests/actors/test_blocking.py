@@ -8,7 +8,7 @@ from engine import messages as m
 from engine.jid import Jid
 from engine.presence import Presence
 from tests.actors.test_failures import on_stage
-from tests.scenarios.test_blocking import blocked, blocks, hears_refusal, settled, tries, unblocks
+from tests.scenarios.blocking import blocked, blocks, hears_refusal, settled, tries, unblocks
 from tests.stage.memory_stage import MemoryStage
 from tests.stage.player import C, Player
 

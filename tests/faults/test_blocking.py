@@ -6,7 +6,7 @@ import trio
 
 from tests.faults.client import Client
 from tests.faults.server import Server
-from tests.scenarios.test_blocking import blocked, blocks, hears_refusal
+from tests.scenarios.blocking import blocked, blocks, hears_refusal
 
 DOMAIN = "faults.example"
 PASSWORD = "correct horse"
