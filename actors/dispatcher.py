@@ -20,7 +20,7 @@ from typing import Final
 import trio
 
 from actors.doze import Doze
-from actors.seat import Seat, describe
+from actors.seat import NOT_PLAIN, Seat, describe
 from actors.supervision import Supervision
 
 logger = logging.getLogger(__name__)
@@ -128,16 +128,20 @@ class Dispatcher:
             self._supervision.begin(seat)
         items = seat.items
         stopped = seat.stopped
-        receive = seat.receive
+        receive, on_receive = seat.receive, seat.actor.on_receive
         done = 0
         try:
             while items and done < budget and not stopped.value:
                 item = items.popleft()
                 done += 1
                 try:
-                    receive(item)
+                    if type(item) in NOT_PLAIN:
+                        receive(item)
+                    else:
+                        on_receive(item)
                 except Exception as error:  # noqa: BLE001 - what a handler raises is decided by its owner
                     self._supervision.recover(seat, item, error)
+                    on_receive = seat.actor.on_receive  # of the one that took its seat
         finally:
             if stopped.value:
                 self._release(seat)

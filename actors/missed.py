@@ -143,10 +143,13 @@ class Missed:
 
     def note_delivered(self, delivered: int) -> None:
         """The client has got everything up to this archive id."""
+        known = self._noted
         if self.family is None or delivered < self._since:
             return
+        if known is not None and known.delivered == delivered and known.fetches is self._is_reader:
+            return  # a chat that is under way moves nothing
         noted = m.MoveCursor(self._office.jid.bare, self.family, self._since, delivered, self._is_reader)
-        if noted != self._noted and self._office.tell_archiver(noted):  # a chat that is under way moves nothing
+        if self._office.tell_archiver(noted):
             self._noted = noted
 
     def _give(self, page: m.MissedFetched) -> None:

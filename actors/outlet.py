@@ -69,20 +69,24 @@ class Outlet:
         return not self._has_lost and (self.outbox is None or self.outbox.is_whole)
 
     @property
-    def wants_ack(self) -> bool:
-        """The client should say how far it is."""
-        return self.outbox is not None and len(self.outbox) >= WRITTEN_FOR_ACK
+    def unacked(self) -> int:
+        """Events that the client has not acknowledged; 0 also if the session does not count."""
+        outbox = self.outbox
+        return 0 if outbox is None else len(outbox)
 
     def give(self, event: Any, archive_id: int = 0) -> bool:
         """Tell the client, now or later; `archive_id`: of a chat. False: this very event cannot be told."""
-        if self.wire is None or not self.is_attached or (not self.is_active and type(event) is m.PresenceSeen):
+        wire, outbox = self.wire, self.outbox
+        if wire is None or (not self.is_active and type(event) is m.PresenceSeen):
             self._wait(event)
             return True
         try:
-            if self.outbox is None:
-                self.wire.deliver(event)
+            if outbox is None:
+                wire.deliver(event)
+            elif wire.is_open:
+                self._number(wire, outbox, event, archive_id)
             else:
-                self._number(self.wire, self.outbox, event, archive_id)
+                self._wait(event)
         except Exception as error:  # noqa: BLE001 -- one bad chat must not take a page of others along
             log.error("%s cannot be told to a client: %s", type(event).__name__, describe(error))  # noqa: TRY400
             return False

@@ -127,7 +127,7 @@ class SessionBase(TrioActor):
             if isinstance(event, m.DeliverChat):  # whoever sent what cannot be told is told
                 refusal = m.RequestRefused.of_chat(event.chat, Condition.INTERNAL_SERVER_ERROR)
                 self._directory.tell(event.chat.sender.full, refusal)
-        elif type(event) is not m.PresenceSeen or len(self._outlet.outbox or ()) >= PRESENCES_FOR_ACK:
+        elif type(event) is not m.PresenceSeen or self._outlet.unacked >= PRESENCES_FOR_ACK:
             self._look_after_ack()
 
     def tell_user(self, message: Any) -> None:
@@ -217,7 +217,7 @@ class SessionBase(TrioActor):
             return  # what is archived is fetched when the client is back
         if self._missed.catch_up.take(event):
             self.give(event, chat.id)
-            if chat.id:
+            if chat.id and self._outlet.outbox is None:  # who counts is noted when he acknowledges
                 self._missed.note()
 
     def _give_roster(self, event: m.RosterFetched | m.RosterChanged) -> None:

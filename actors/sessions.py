@@ -29,6 +29,8 @@ class Sessions:
         self._directory = directory
         self._journal = journal
         self._new_token = new_token
+        self.keep = journal.flush
+        """Keep what the sessions have noted: to be called before anything is written to a client."""
 
     def start(self, jid: Jid, wire: Wire, *, is_generated: bool = False) -> ActorRef[Any]:
         """A new session of this full JID; `is_generated`: the server chose the resource."""
@@ -38,10 +40,6 @@ class Sessions:
         """A new browser session of this full JID; `since`: archive id up to which it asks for the history itself."""
         owner = self._directory.find(jid.domain)
         return self._runtime.start(WebSession, jid, wire, self._runtime, self._directory, since, owner=owner)
-
-    def keep(self) -> None:
-        """Keep what the sessions have noted: to be called before anything is written to a client."""
-        self._journal.flush()
 
     def resume(self, account: Jid, token: str, handled: int, wire: Wire) -> ActorRef[Any]:
         """The session of this token, if it is the account's; whether it is, it says by the wire."""

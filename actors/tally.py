@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from actors.notebook import Notebook
-from actors.outlet import Outlet
+from actors.outlet import WRITTEN_FOR_ACK, Outlet
 from actors.post_office import PostOffice
 from actors.runtime import Timer
 from engine import messages as m
@@ -101,7 +101,7 @@ class Tally:
         """Something was given: is it time to ask for an acknowledgement?"""
         if self._is_asked or self._outlet.wire is None:
             return
-        if self._outlet.wants_ack:
+        if self._outlet.unacked >= WRITTEN_FOR_ACK:
             self.ask()
         elif self._timer is None:
             self._timer = self._office.schedule(ACK_SECONDS, AskForAck(), ACK_SLACK_SECONDS)

@@ -195,7 +195,8 @@ class User(TrioActor):
     def _hand_over(self, sent: m.SendChat, recipients: tuple[str, ...], absent: tuple[str, ...] = ()) -> None:
         chat = sent.chat
         # An alias may have named somebody who was removed meanwhile; see `actors.departures`.
-        recipients, absent = (tuple(filter(self._contact, addresses)) for addresses in (recipients, absent))
+        contacts = self._directory.contacts(self._domain) or ()
+        recipients, absent = (tuple([a for a in them if a in contacts]) for them in (recipients, absent))
         if delivery.is_archived(chat):
             size = self._bytes_at_archiver + len(chat.payload)
             has_room = size <= ARCHIVING_BYTES or not self._bytes_at_archiver

@@ -81,6 +81,7 @@ class Connection:
         "_is_large",
         "_is_over",
         "_is_pinged",
+        "_mux",
         "_on_end",
         "_reason",
         "_received",
@@ -92,6 +93,7 @@ class Connection:
         "_unflushed",
         "_when_written",
         "heard",
+        "is_open",
     )
 
     def __init__(
@@ -105,12 +107,14 @@ class Connection:
         has_frames: bool = False,
     ) -> None:
         self._reception = reception
+        self._mux = reception.mux
         self._transport = transport
         self._stream = stream
         self._on_end = on_end
         self._channel_binding = channel_binding
         self._has_frames = has_frames
         self._client: XmppClient | None = None
+        self.is_open = False  # somebody is there to be told
         self._session: ActorRef[Any] | None = None
         self._deadline: Deadline | None = None
         self._tap = Tap(transport, reception.deadlines, reception.limits)
@@ -202,29 +206,29 @@ class Connection:
 
     # -- what the session says (Wire) ----------------------------------------------------------------------------------
 
-    @property
-    def is_open(self) -> bool:
-        """Somebody is there to be told."""
-        return self._client is not None
-
     def deliver(self, event: msgspec.Struct) -> None:
         """Render the event and have it written at the end of this turn."""
         answer = self._answers.get(type(event))
         if answer is not None:
             answer(self, event)
-        elif self._client is not None and self._stream.state is State.READY:
-            burst = self._client.render(event)
+        elif self._stream.state is State.READY:
+            burst = self.render(event)
             if burst is not None:
                 self.write(burst)
 
     def render(self, event: msgspec.Struct) -> Burst | None:
         """The event as this client is told of it."""
-        return None if self._client is None else self._client.render(event)
+        client = self._client
+        return None if client is None else self._mux.render(event, client.recipient)
 
     def write(self, burst: Burst) -> None:
         """Have it written at the end of this turn."""
         self._stream.send_burst(burst)
-        self._count_unflushed(len(burst.data))
+        if not self._unflushed:
+            self._flush_later()
+        self._unflushed += len(burst.data)
+        if self._unflushed > FLUSH_BYTES:
+            self.flush()
 
     def tell_when_written(self, message: msgspec.Struct) -> None:
         """Tell the session this when everything before it is the kernel's."""
@@ -299,14 +303,7 @@ class Connection:
             self._reception.runtime.after_turn(self.flush)
 
     def _write(self, stanza: str | bytes) -> None:
-        self._stream.send(stanza)
-        self._count_unflushed(len(stanza))
-
-    def _count_unflushed(self, count: int) -> None:
-        self._flush_later()
-        self._unflushed += count
-        if self._unflushed > FLUSH_BYTES:
-            self.flush()
+        self.write(Burst(stanza if isinstance(stanza, bytes) else stanza.encode(), 1))
 
     def _bear_slowness(self) -> None:
         if self._transport.waiting > OUTPUT_BYTES:
@@ -421,7 +418,8 @@ class Connection:
         self._follow(self._stream.resumed(event.session, stream_management.resumed(event)))
 
     def _take_session(self, jid: Jid) -> None:
-        self._client = XmppClient(jid, self._reception.mux)
+        self._client = XmppClient(jid, self._mux)
+        self.is_open = True
         self._reception.leave(self)
         self._set_deadline(PING_AFTER_SECONDS, self._look_after)
 
@@ -471,6 +469,7 @@ class Connection:
         self._tell(m.Disconnect(is_goodbye, id(self)))
         self._session = None
         self._client = None
+        self.is_open = False
 
     def _tell(self, command: Any) -> None:
         session = self._session

@@ -39,9 +39,12 @@ class XmppClient:
     Args:
         session: its full JID.
         mux: the tables, shared by all clients of the server.
+
+    Attributes:
+        recipient: whom its events are rendered for.
     """
 
-    __slots__ = ("_bare", "_domain", "_mux", "_recipient", "_session", "_suffix")
+    __slots__ = ("_bare", "_domain", "_mux", "_session", "_suffix", "recipient")
 
     def __init__(self, session: Jid, mux: Mux) -> None:
         self._session = session
@@ -49,7 +52,7 @@ class XmppClient:
         self._domain = session.domain
         self._suffix = f"@{session.domain}"
         self._mux = mux
-        self._recipient = Recipient(session, mux)
+        self.recipient = Recipient(session, mux)
 
     def receive(self, element: Element, now: float) -> list[Outcome]:
         """What follows from one element of the client: commands for its session, and `Reply` to write back.
@@ -73,7 +76,7 @@ class XmppClient:
 
     def render(self, event: Any) -> Burst | None:
         """What the client is told of an event of its session; None when that is nothing."""
-        return self._mux.render(event, self._recipient)
+        return self._mux.render(event, self.recipient)
 
     # -- where ---------------------------------------------------------------------------------------------------------
 
