@@ -5,13 +5,19 @@ BIN := .venv/bin
 UI := gateways/webmail_ui
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: run test check ui ui-check format fuzz fuzz-coverage hostile-memory autobahn kill cuts crowd resume faults devices scale search load load-peers load-gate clean
+.PHONY: run test programs check ui ui-check format fuzz fuzz-coverage hostile-memory autobahn kill cuts crowd resume faults devices scale search load load-peers load-gate clean
 
 run: .venv/ready ui
 	$(BIN)/rookery demo
 
-test: check ui ui-check
-	$(BIN)/pytest
+# Most tests wait, so they run side by side; those that measure something run alone after that.
+test: check ui ui-check programs
+	$(BIN)/pytest -m "not alone" --numprocesses 3 --dist worksteal --max-worker-restart 0
+	$(BIN)/pytest -m alone
+
+# Debian's programs that tests drive, where they can be installed.
+programs: .venv/ready
+	$(BIN)/python -m tests.programs
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 import trio
 import trio_websocket
 
@@ -11,6 +12,7 @@ from tests.faults.resume import HOME, PASSWORD, Device
 from tests.faults.server import Server
 from tests.stage.socket_web import log_in
 
+pytestmark = pytest.mark.alone
 DRAIN_SECONDS = 2.0
 ALICE, BOB = f"alice@{HOME}", f"bob@{HOME}"
 CHAT = f"<message to='{BOB}' type='chat'><body>{{0}}</body><origin-id xmlns='urn:xmpp:sid:0' id='{{0}}'/></message>"

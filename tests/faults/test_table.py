@@ -24,7 +24,17 @@ HAVE_THEIR_OWN = {"kill", "resume"}
 """`tests.faults.test_kill` and `test_resume` run them."""
 
 
-@pytest.mark.parametrize("name", sorted(ROWS.keys() - HAVE_THEIR_OWN))
+WAITED_FOR = {"actors", "limits", "readers", "storage", "storm"}
+"""Their bars say how long others may have to wait."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.alone] if name in WAITED_FOR else [])
+        for name in sorted(ROWS.keys() - HAVE_THEIR_OWN)
+    ],
+)
 def test_the_bar_is_met(name):
     seed = int(os.environ.get("ROOKERY_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
     outcome = run(name, seed, "short", lambda _: None)

@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.faults.server import ROOT
+
+pytestmark = pytest.mark.alone
 
 
 def test_memory_is_bounded_whatever_clients_do():

@@ -21,6 +21,7 @@ def rows():
     return {row.step: row for row in found}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("step", sorted(STEPS))
 def test_work_is_counted_and_has_a_price(rows, step):
     row = rows[step]

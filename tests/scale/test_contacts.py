@@ -1,6 +1,10 @@
 """Finding a contact among many; in full, with a hundred thousand: ``python -m tests.scale.contacts``."""
 
+import pytest
+
 from tests.scale.contacts import BAR_LIVE_SECONDS, BAR_MS, measure, percentile
+
+pytestmark = pytest.mark.alone
 
 
 async def test_a_contact_among_ten_thousand_is_found_at_once():

@@ -5,6 +5,7 @@ import trio
 
 from tests.scale.histories import BAR_ADDED_MS, BAR_LAST_PAGE_MS, BAR_LOOP_MS, BAR_PAGE_MS, measure
 
+pytestmark = pytest.mark.alone
 MESSAGES = 20_000
 TIMES = 60
 ROUNDS = 3

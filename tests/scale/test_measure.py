@@ -7,6 +7,8 @@ import trio
 
 from tests.scale.measure import BAR_RATIO, BAR_ROSTER_MS, measure
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def figures():

@@ -2,10 +2,12 @@
 
 import statistics
 
+import pytest
 import trio
 
 from tests.scale import retention
 
+pytestmark = pytest.mark.alone
 MESSAGES = 4_000
 NOTICED_MS = 500.0
 """What people notice. The machine that tests run on may be busy; measured alone it is a few milliseconds."""

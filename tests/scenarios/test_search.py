@@ -1,5 +1,6 @@
 """Searching one's own history (XEP-0431)."""
 
+import pytest
 import trio
 
 from tests.stage.play import play
@@ -7,6 +8,7 @@ from tests.stage.player import Player
 from tests.stage.reading import Page, read_page
 from tests.stage.stage import Stage
 
+pytestmark = pytest.mark.alone
 ALICE, BOB, CAROL, TEAM = (f"{name}@example.com" for name in ("alice", "bob", "carol", "salesteam"))
 TEXT = "{urn:xmpp:fulltext:0}fulltext"
 SECOND = 1.0

@@ -1,7 +1,11 @@
 """Somebody who searches all the time, in short; the long form, with a million messages, is ``make search``."""
 
+import pytest
+
 from tests.scale.histories import BAR_ADDED_MS
 from tests.search.neighbours import measure
+
+pytestmark = pytest.mark.alone
 
 
 async def test_nobody_waits_for_a_search_or_for_the_index():

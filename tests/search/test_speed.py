@@ -6,6 +6,7 @@ import trio
 from tests.scale.contacts import percentile
 from tests.search.speed import BAR_MS, measure
 
+pytestmark = pytest.mark.alone
 BAR_INDEX_US = 400.0
 """Eight times what it takes: other processes on a small machine double and triple it."""
 

@@ -394,6 +394,6 @@ def test_many_small_documents_leave_nothing_behind():
 
 def test_the_table_is_long_and_fast():
     assert len(STREAM_CASES) + len(LOGIN_CASES) >= 100
-    start = time.perf_counter()
+    start = time.process_time()
     Harness().send(DECLARATION + BOMB)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
