@@ -31,7 +31,8 @@ from engine.xmpp.stream_events import StreamOptions
 from gateways.connection import Connection
 from gateways.reception import Reception
 from gateways.webmail_socket import WebmailTab
-from tests.hostile.grammar import DOMAIN, Grammar
+from tests.hostile.grammar import Grammar
+from tests.hostile.words import DOMAIN
 from tests.load.scram import Scram
 from tests.stage.memory_stage import MemoryStage, memory_stage
 from tests.stage.player import Player

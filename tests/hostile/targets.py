@@ -16,7 +16,8 @@ from engine.xmpp.parser import Parser
 from engine.xmpp.xml import StreamError, serialise
 from index.tokens import query_words
 from tests.engine.xmpp.client import Harness
-from tests.hostile.grammar import ADDRESSES, VALUES, Grammar
+from tests.hostile.grammar import Grammar
+from tests.hostile.words import ADDRESSES, VALUES
 
 OPEN = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 ALICE = Jid("alice@example.com", "x")

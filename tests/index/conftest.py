@@ -7,7 +7,7 @@ from index.archive import SqliteArchive
 from index.asyncio_island import Island
 from index.memory_accounts import MemoryAccounts
 from index.memory_archive import MemoryArchive
-from tests.index.stories import Clock
+from tests.index.stories import Clock, says
 
 
 @pytest.fixture
@@ -54,3 +54,17 @@ async def accounts(request, tmp_path, island):
         async with SqliteAccounts(island, tmp_path / "accounts.sqlite") as accounts:
             yield accounts
             assert await accounts.problems() == []
+
+
+@pytest.fixture
+async def disk(island, tmp_path, clock):
+    """An archive on disk with one chat, "before"; whole in the end."""
+    async with SqliteArchive(island, tmp_path / "archive.sqlite", clock=clock) as archive:
+        await archive.commit([says("a@x.org", "b@x.org", "before")])
+        yield archive
+        assert await archive.problems() == []
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "archive.sqlite"
