@@ -48,54 +48,61 @@ class Poller:
 
     def __init__(self, batch: Callable[[], AbstractContextManager[object]]) -> None:
         self._selector = selectors.DefaultSelector()
+        self._watched: dict[int, tuple[Source, int]] = {}  # by descriptor, as the selector has them
         self._batch = batch
+        self._is_closed = False
 
     def __len__(self) -> int:
-        return len(self._selector.get_map() or ())
+        return len(self._watched)
 
     def watch(self, sock: socket.socket, source: Source, events: int) -> None:
         """Call the source for these events from now on; 0: for none."""
-        descriptors = self._selector.get_map()
-        if descriptors is None or sock.fileno() < 0:
-            return  # closed: whoever still holds a socket is on the way to close it, too
-        known = descriptors.get(sock.fileno())
+        descriptor = sock.fileno()
+        if self._is_closed or descriptor < 0:
+            return  # whoever still holds a socket is on the way to close it, too
+        known = self._watched.get(descriptor)
         if known is None:
             if events:
-                self._selector.register(sock.fileno(), events, source)
+                self._watched[descriptor] = source, events
+                self._selector.register(descriptor, events)
         elif not events:
-            self._selector.unregister(known.fd)
-        elif known.events != events or known.data is not source:
-            self._selector.modify(known.fd, events, source)
+            del self._watched[descriptor]
+            self._selector.unregister(descriptor)
+        elif known[1] != events or known[0] is not source:
+            self._watched[descriptor] = source, events
+            self._selector.modify(descriptor, events)
 
     async def run(self) -> None:
         """Wait and call, for ever."""
-        selector, batch = self._selector, self._batch
+        selector, watched, batch = self._selector, self._watched, self._batch
         while True:
             await trio.lowlevel.wait_readable(selector.fileno())
-            ready = selector.select(0)
+            # With whom each of them is for: another source may close it meanwhile, and a new socket have its number.
+            ready = [(key.fd, events, watched.get(key.fd)) for key, events in selector.select(0)]
             done = 0
             while done < len(ready):
                 if done:
                     await trio.lowlevel.checkpoint()
                 end, late = done + BATCH, perf_counter() + BATCH_SECONDS
                 with batch():
-                    for key, events in ready[done:end]:
-                        self._call(key, events)
+                    for descriptor, events, known in ready[done:end]:
+                        self._call(descriptor, events, known)
                         done += 1
                         if perf_counter() > late:
                             break
 
-    def _call(self, ready: selectors.SelectorKey, events: int) -> None:
-        # Another source may have closed this one, or a new socket has its number by now.
-        key = self._selector.get_map().get(ready.fd)
-        if key is None or key.data is not ready.data:
+    def _call(self, descriptor: int, events: int, was_for: tuple[Source, int] | None) -> None:
+        known = self._watched.get(descriptor)
+        if known is None or was_for is None or known[0] is not was_for[0]:
             return
-        source: Source = key.data
+        source, wanted = known
         try:
-            source.on_ready(events & key.events)
+            source.on_ready(events & wanted)
         except Exception as error:  # noqa: BLE001 -- the source logs it and ends
             source.on_failure(error)
 
     def close(self) -> None:
         """Let go of the selector; the sockets belong to their sources."""
+        self._is_closed = True
+        self._watched.clear()
         self._selector.close()

@@ -20,12 +20,16 @@ by the caller: these are plain rules over values.
 
 import ipaddress
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+ADDRESSES_KEPT: Final = 1_024
+"""Whose network is remembered: an office comes from one, and comes often."""
 
 FREE_FAILURES: Final = 3
 """Typing mistakes that cost nothing."""
@@ -137,6 +141,7 @@ class Throttle:
         return failures
 
 
+@lru_cache(ADDRESSES_KEPT)
 def network_of(address: str) -> str:
     """Whom a network address stands for: itself, or the /64 of an IPv6 one."""
     try:

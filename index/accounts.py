@@ -9,7 +9,7 @@ Owns ``accounts.sqlite``. Rules:
   that it learns from the surplus one how far back it knows.
 - **A new password** replaces the verifiers of all hashes: no mechanism goes on with the old one.
 - **Verifiers** that were asked for stay in memory, `engine.limits.VERIFIERS` of them, until anything is written that may change
-  one.
+  one. Such a one is told no sooner than one that is read, or nobody's: how long it takes does not tell who exists.
 - **What a member keeps** (`index.belongings`) goes with him; a member replaced by an alias has gone.
 
 Who is nobody's member cannot keep anything, and a domain that is not served cannot have contacts: `LookupError`.
@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import msgspec
+import trio
 
 from engine.contacts import REMOVED_REMEMBERED, Contact, ContactKind, PersonalContact, RemovedContact
 from engine.limits import VERIFIERS
@@ -41,6 +42,9 @@ REMOVED_KEPT: Final = REMOVED_REMEMBERED + 1
 
 SECRET_BYTES: Final = 32
 
+READING_SECONDS: Final = 0.005
+"""At most so long waits who asks for one that is in memory: a disk that is slower than this is busy, and tells nothing."""
+
 
 class SqliteAccounts:
     """`engine.ports.Accounts` in one SQLite file. ``async with SqliteAccounts(...) as accounts``.
@@ -54,6 +58,7 @@ class SqliteAccounts:
         self._island = island
         self._database = Database(path, Schema.load("accounts", APPLICATION_ID), has_foreign_keys=True)
         self._verifiers: dict[tuple[str, str], Verifier] = {}
+        self._reading_seconds = 0.0  # what it took to read one, the last time
 
     async def open(self) -> None:
         """Open, and migrate if need be.
@@ -208,9 +213,13 @@ class SqliteAccounts:
         """See `engine.ports.Accounts.verifier`."""
         known = self._verifiers
         verifier = known.get((address, hash_name))
-        if verifier is None:
+        if verifier is not None:
+            await trio.sleep(self._reading_seconds)
+        else:
+            began = trio.current_time()
             sql = "SELECT salt, iterations, stored_key, server_key FROM verifier WHERE address = ? AND hash_name = ?"
             rows = await self._fetch(sql, address, hash_name)
+            self._reading_seconds = min(trio.current_time() - began, READING_SECONDS)
             verifier = Verifier(*rows[0]) if rows else None
             if verifier is not None:
                 if len(known) >= VERIFIERS:

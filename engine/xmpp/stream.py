@@ -153,7 +153,6 @@ class ClientStream(Stream):
     def _take_stanzas(self, jid: Jid) -> list[Event]:
         self.jid, self._bind_id = jid, None
         self.state = State.READY
-        self._framing.be_fast(self._options.limits.stanza_bytes or _UNLIMITED)
         return self._run()
 
     def bind_refused(self, condition: Condition, text: str = "") -> list[Event]:
@@ -208,11 +207,12 @@ class ClientStream(Stream):
 
     def _announce(self) -> None:
         if self.account is not None:
-            self._write(features_after_login(self._options))
+            self._write_rendered(features_after_login(self._options))
             self.state = State.AUTHENTICATED
+            self._framing.be_fast(self._options.limits.stanza_bytes or _UNLIMITED)
         else:
             has_starttls = self._has_starttls and not self._is_encrypted
-            self._write(features_before_login(self._options, self._sasl_settings(), has_starttls=has_starttls))
+            self._write_rendered(features_before_login(self._options, self._sasl_settings(), has_starttls=has_starttls))
             self.state = State.NEGOTIATING
 
     # -- STARTTLS and login --------------------------------------------------------------------------------------------

@@ -209,7 +209,10 @@ class Stream(ABC):
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def _write(self, element: Element) -> None:
-        self._output.append(self._framing.stanza(serialise(element)))
+        self._write_rendered(serialise(element))
+
+    def _write_rendered(self, xml: str) -> None:
+        self._output.append(self._framing.stanza(xml))
 
     def _write_header(self, domain: str, to: str) -> None:
         attributes = {"from": domain, "id": self._options.token(), "to": to}

@@ -6,14 +6,16 @@ login: binding, the session that clients older than RFC 6120 still ask for, and 
 of the state (XEP-0478 0.2).
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from engine.errors import Condition, StreamCondition
 from engine.jid import Jid
 from engine.limits import PRE_LOGIN_STANZA_BYTES
+from engine.xmpp.patterns import Recent
 from engine.xmpp.sasl import END_POINT, SaslCondition, SaslSettings, encode_payload, offered_mechanisms
 from engine.xmpp.stream_events import StreamOptions
-from engine.xmpp.xml import CLIENT, STANZA_ERRORS, STREAM_ERRORS, STREAMS, E, Element, clean_text
+from engine.xmpp.xml import CLIENT, STANZA_ERRORS, STREAM_ERRORS, STREAMS, E, Element, clean_text, serialise
 
 TLS: Final = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL: Final = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -23,8 +25,34 @@ CHANNEL_BINDING: Final = "urn:xmpp:sasl-cb:0"
 STREAM_LIMITS: Final = "urn:xmpp:stream-limits:0"
 
 
-def features_before_login(options: StreamOptions, settings: SaslSettings, *, has_starttls: bool) -> Element:
-    """What a client may do that has not logged in."""
+OPTIONS_KEPT: Final = 16
+"""Listeners, and for each of them states of a stream and certificates, whose features are kept as they are written."""
+
+_FEATURES: Final[Recent[dict[object, str]]] = Recent(OPTIONS_KEPT)
+
+
+def features_before_login(options: StreamOptions, settings: SaslSettings, *, has_starttls: bool) -> str:
+    """What a client may do that has not logged in, written."""
+    key = has_starttls, settings.is_encrypted, settings.channel_binding
+    return _written(options, key, lambda: _before_login(options, settings, has_starttls=has_starttls))
+
+
+def features_after_login(options: StreamOptions) -> str:
+    """What a client may do that has logged in and has no session yet, written."""
+    return _written(options, None, lambda: _after_login(options))
+
+
+def _written(options: StreamOptions, key: object, make: Callable[[], Element]) -> str:
+    kept = _FEATURES.get(options, lambda _: {})
+    text = kept.get(key)
+    if text is None:
+        if len(kept) >= OPTIONS_KEPT:
+            kept.clear()
+        text = kept[key] = serialise(make())
+    return text
+
+
+def _before_login(options: StreamOptions, settings: SaslSettings, *, has_starttls: bool) -> Element:
     offered: list[Element] = []
     if has_starttls:
         offered.append(E("starttls", TLS, E("required", TLS) if options.tls == "required" else None))
@@ -37,8 +65,7 @@ def features_before_login(options: StreamOptions, settings: SaslSettings, *, has
     return E("features", STREAMS, *offered, _limits(options, PRE_LOGIN_STANZA_BYTES))
 
 
-def features_after_login(options: StreamOptions) -> Element:
-    """What a client may do that has logged in and has no session yet."""
+def _after_login(options: StreamOptions) -> Element:
     # COMPAT: libpurple (Pidgin, Finch) before 2.10 and others of its age want to establish a session (RFC 3921, 3);
     # <optional/> spares all newer ones the round trip.
     session = E("session", SESSION, E("optional", SESSION))
