@@ -12,7 +12,6 @@ An event goes to the wire at once, unless
 """
 
 import logging
-from collections import deque
 from typing import Any, Final
 
 from actors.notebook import Notebook
@@ -53,7 +52,7 @@ class Outlet:
         self.outbox: Outbox | None = None
         self.notebook: Notebook | None = None
         self.is_active = True
-        self._waiting: deque[Any] = deque()
+        self._waiting: list[Any] = []
         self._waiting_bytes = 0  # of what others ask a client that is gone
         self._presences: dict[Jid, PresenceChange] = {}
         self._has_lost = False
@@ -137,7 +136,7 @@ class Outlet:
             self.notebook.note_new_numbers(self.outbox.acked, self.outbox.acked_id)
         for event in again:
             self.give(event, _archive_id(event))
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting = self._waiting, []
         self._waiting_bytes = 0
         for event in waiting:
             self.give(event)

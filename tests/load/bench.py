@@ -30,7 +30,7 @@ QUIET_SLICE_SECONDS = 0.1
 QUIET_SHARE = 0.04
 """A server that uses less of a processor than this is quiet."""
 
-QUIET_SECONDS = 10.0
+QUIET_SECONDS = 5.0
 """How long is waited for that."""
 
 SESSIONS_AT_MOST = 20_000

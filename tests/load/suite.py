@@ -59,6 +59,7 @@ class Step(msgspec.Struct, frozen=True):
         lacks: why it cannot be done on this bench; empty when it can.
         rounds: if not those of the scale.
         is_for_peers: other servers are measured, too, when they are compared.
+        has_ratio: a bar divides by what peers need: they play as many rounds as the scale says, of other steps one.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Step(msgspec.Struct, frozen=True):
     lacks: Callable[[Bench], str] = lambda _bench: ""
     rounds: int = 0
     is_for_peers: bool = True
+    has_ratio: bool = False
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -190,17 +192,26 @@ def _needs(feature: str, name: str) -> Callable[[Bench], str]:
 _own_step = partial(Step, is_for_peers=False)
 """For what peers are not asked: it is not compared, or takes too long there."""
 
+
+def once(stage: Stage) -> Stage:
+    """As peers play it: in one round what no bar divides by."""
+    steps = [step if step.has_ratio else msgspec.structs.replace(step, rounds=1) for step in stage.steps]
+    return msgspec.structs.replace(stage, steps=tuple(steps))
+
+
 STAGES = (
     Stage(
         "office",
         _office,
         (
-            Step("message-1", "1:1 message, window 1", "message", partial(_talk, window=1)),
-            Step("message-8", "1:1 message, window 8", "message", partial(_talk, window=8)),
+            Step("message-1", "1:1 message, window 1", "message", partial(_talk, window=1), has_ratio=True),
+            Step("message-8", "1:1 message, window 8", "message", partial(_talk, window=8), has_ratio=True),
             Step("paced-300", "1:1 message, 300 a second", "message", partial(_pace, rate=300.0)),
             _own_step("paced-3000", "1:1 message, 3,000 a second", "message", partial(_pace, rate=3000.0)),
-            Step("presence", "presence, 20 change at once", "presence told", _storm),
-            Step("alias", "message to all", "delivery", partial(_tell_all, window=4), lacks=fanout.lacks),
+            Step("presence", "presence, 20 change at once", "presence told", _storm, has_ratio=True),
+            Step(
+                "alias", "message to all", "delivery", partial(_tell_all, window=4), lacks=fanout.lacks, has_ratio=True
+            ),
             Step("history", "page of 50 (XEP-0313)", "page", _turn_pages, lacks=_needs("history", "XEP-0313")),
             _own_step(
                 "text", "text search (XEP-0431)", "search", _search_text, lacks=_needs("text_search", "XEP-0431")
