@@ -27,6 +27,7 @@ from actors.retention import finish
 from actors.runtime import ActorRef, Runtime
 from actors.sessions import Sessions
 from actors.supervisor import Ports, Supervisor, tell_sender
+from config.processor import share_one_processor
 from config.settings import Endpoint, Settings
 from config.status import Meter
 from config.upkeep import HistoryIndex, Stores, open_stores, purge_history, reindex, verify
@@ -162,6 +163,7 @@ class _Server:
         """Serve until `stop` is set or a signal says so."""
         async with trio.open_nursery() as nursery:
             await nursery.start(self._runtime.run)
+            nursery.start_soon(share_one_processor)
             await self._start_actors()
             indexed = trio.Event()
             nursery.start_soon(self._bring_index_up_to_date, indexed)
