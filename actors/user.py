@@ -189,14 +189,16 @@ class User(TrioActor):
     def _send_expanded(self, event: m.AliasExpanded) -> None:
         if self._outgoing:
             self._outgoing.popleft()
-            self._hand_over(event.sent, event.recipients, event.absent)
+            # The alias may have named somebody who was removed meanwhile; see `actors.departures`.
+            contacts = self._directory.contacts(self._domain) or ()
+            recipients, absent = (
+                tuple([a for a in some if a in contacts]) for some in (event.recipients, event.absent)
+            )
+            self._hand_over(event.sent, recipients, absent)
             self._send_outgoing()
 
     def _hand_over(self, sent: m.SendChat, recipients: tuple[str, ...], absent: tuple[str, ...] = ()) -> None:
         chat = sent.chat
-        # An alias may have named somebody who was removed meanwhile; see `actors.departures`.
-        contacts = self._directory.contacts(self._domain) or ()
-        recipients, absent = (tuple([a for a in them if a in contacts]) for them in (recipients, absent))
         if delivery.is_archived(chat):
             size = self._bytes_at_archiver + len(chat.payload)
             has_room = size <= ARCHIVING_BYTES or not self._bytes_at_archiver

@@ -89,6 +89,7 @@ class Connection:
         "_session",
         "_stream",
         "_tap",
+        "_told_count",
         "_transport",
         "_unflushed",
         "_when_written",
@@ -125,7 +126,7 @@ class Connection:
         self._reason = ""
         self._is_pinged = False
         self._is_counting = False
-        self._received = 0
+        self._received = self._told_count = 0
         self._is_over = False
         self._is_direct_tls = False
         self.heard = trio.current_time()
@@ -320,8 +321,15 @@ class Connection:
         for event in found:
             self._handlers[type(event)](self, event)
         if self._is_counting:
+            self._tell_count()
+        if self._stream.has_output:
+            self._flush_later()
+
+    def _tell_count(self) -> None:
+        """How many stanzas have come, unless a chat has said so."""
+        if self._told_count != self._received:
+            self._told_count = self._received
             self._tell(m.StanzasReceived(self._received))
-        self._flush_later()
 
     def _stanza(self, event: events.StanzaReceived) -> None:
         client = self._client
@@ -330,6 +338,7 @@ class Connection:
         self._received += 1
         for outcome in client.receive(event.element, self._reception.clock()):
             if type(outcome) is m.SendChat and self._is_counting:
+                self._told_count = self._received
                 self._tell(m.SendChat(outcome.chat, self._received))
             elif type(outcome) is not Reply:
                 self._tell(outcome)
@@ -344,9 +353,9 @@ class Connection:
             self._before_session(element)
             return
         if (element.namespace, element.name) == stream_management.ENABLE and not self._is_counting:
-            self._is_counting, self._received = True, 0
+            self._is_counting, self._received, self._told_count = True, 0, 0
         elif self._is_counting:
-            self._tell(m.StanzasReceived(self._received))
+            self._tell_count()
         for outcome in client.receive(element, self._reception.clock()):
             if type(outcome) is Reply:
                 self._write(outcome.data)
@@ -414,7 +423,7 @@ class Connection:
 
     def _resumed(self, event: m.SessionResumed) -> None:
         self._take_session(event.session)
-        self._is_counting, self._received = True, event.handled
+        self._is_counting, self._received, self._told_count = True, event.handled, event.handled
         self._follow(self._stream.resumed(event.session, stream_management.resumed(event)))
 
     def _take_session(self, jid: Jid) -> None:

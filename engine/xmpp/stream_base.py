@@ -82,6 +82,11 @@ class Stream(ABC):
         """What input that is not a whole stanza yet takes in memory, about."""
         return self._framing.held_bytes
 
+    @property
+    def has_output(self) -> bool:
+        """There is something to be written."""
+        return bool(self._output)
+
     def data_to_send(self) -> bytes:
         """Take what is to be written."""
         data = b"".join(self._output)
