@@ -197,6 +197,7 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     rounds = part_of(ROUNDS) if scale == "long" else SHORT_ROUNDS
     with TemporaryDirectory(prefix="rookery-kinds-") as name:
         server = await prepare(Path(name), PEOPLE)
+        server.is_forked = True
         company = Company(server, seed)
         try:
             await company.play(rounds, show)

@@ -17,7 +17,7 @@ import trio
 
 from tests.faults import tracing
 from tests.faults.oracle import RECEIVED, integrity, read_archive
-from tests.faults.outcome import Outcome, Scale, stride
+from tests.faults.outcome import Outcome, Scale, has_time, stride
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, BOB, Talk, enter, prepare, until
 
@@ -158,7 +158,7 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
 
     async def work(place: Place) -> None:
         try:
-            while (point := plan.next()) is not None:
+            while has_time() and (point := plan.next()) is not None:
                 plan.note(point[0], is_reached=await place.point(*point))
                 if point[1] % 25 == 0:
                     show(f"{point[0]} {point[1]}: {len(place.problems)} problems")
@@ -170,6 +170,7 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
         places = [Place(await prepare(Path(folder) / str(number), (ALICE, BOB))) for number in range(WORKERS)]
         async with trio.open_nursery() as workers:
             for place in places:
+                place.server.is_forked = True
                 workers.start_soon(work, place)
     points = plan.reached
     outcome.problems = [problem for place in places for problem in place.problems]
@@ -179,6 +180,8 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
             outcome.counts[what] = outcome.counts.get(what, 0) + number
     reached = ", ".join(f"{call} {number}" for call, number in points.items())
     outcome.figure = f"{len(outcome.problems)} faults at {points.total():,} points ({reached})"
+    if not has_time():
+        outcome.problems.append("the time was over before every point was tried")
     if not points:
         outcome.problems.append("no point was reached")
     return outcome

@@ -298,6 +298,7 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     with TemporaryDirectory(prefix="rookery-damage-") as name:
         folder = Path(name)
         server = await prepare(folder / "server", PEOPLE)
+        server.is_forked = True
         talks = [await talk_among(server, dice, messages, is_killed=False)]
         shutil.copytree(server.data, folder / "ended", ignore=SOCKETS)
         talks.append(await talk_among(server, dice, messages // 4, is_killed=True))

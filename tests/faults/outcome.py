@@ -7,6 +7,7 @@ import platform
 import shlex
 import sqlite3
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -29,6 +30,24 @@ def do_a_share(share: float) -> None:
 def part_of(count: int) -> int:
     """How many of so many are to be done; one at least."""
     return max(1, round(count * _share[0]))
+
+
+_end = [float("inf")]
+
+
+def end_after(seconds: float) -> None:
+    """Rows that count are to begin nothing new after so many seconds from now."""
+    _end[0] = time.monotonic() + seconds
+
+
+def has_time() -> bool:
+    """There is time for one more."""
+    return time.monotonic() < _end[0]
+
+
+def too_few(done: int, count: int, what: str) -> list[str]:
+    """A problem, if the time was over before all was done."""
+    return [f"the time was over after {done:,} of {count:,} {what}"] if done < count else []
 
 
 def stride() -> int:

@@ -259,6 +259,7 @@ async def play(rounds: int, seed: int, show: Callable[[str], None]) -> tuple[Cou
     """All rounds; the figures, and every fault in words."""
     with tempfile.TemporaryDirectory(prefix="rookery-resume-") as folder:
         server = Server(Path(folder), HOME)
+        server.is_forked = True
         file = Path(folder) / "people.csv"
         file.write_text("address,name,password\n" + "".join(f"{person},{person[:2]},{PASSWORD}\n" for person in PEOPLE))
         await server.does("user", "import", str(file))

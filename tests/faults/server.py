@@ -10,6 +10,8 @@ from typing import Self
 
 import trio
 
+from tests.faults import spawner
+
 ROOT = Path(__file__).parent.parent.parent
 ROOKERY = (sys.executable, "-c", "from config.cli import main; main()")
 READY = b"\nrookery ready"
@@ -44,6 +46,7 @@ class Server:
         name: in its certificate; domains that are added later may not be there.
         program: what `rookery` is; serving: its arguments; wrapping: what stands before it.
         environment: that it has beside the usual one.
+        is_forked: its process has the program loaded when it begins (`tests.faults.spawner`); the commands beside it as well.
     """
 
     def __init__(self, folder: Path, *domains: str) -> None:
@@ -56,12 +59,13 @@ class Server:
         self.program: tuple[str, ...] = ROOKERY
         self.wrapping: tuple[str, ...] = ()
         self.environment: dict[str, str] = {}
+        self.is_forked = False
         self.ports: dict[str, int] = {}
-        self._process: trio.Process | None = None
+        self._process: trio.Process | spawner.Forked | None = None
         self.config.write_text(CONFIGURATION.format(", ".join(f'"{domain}"' for domain in domains)))
 
     @property
-    def process(self) -> trio.Process:
+    def process(self) -> "trio.Process | spawner.Forked":
         """The process that runs."""
         assert self._process is not None, "the server does not run"
         return self._process
@@ -80,6 +84,9 @@ class Server:
     async def launch(self) -> None:
         """Begin to start."""
         with self.log.open("ab") as log:
+            if self.is_forked:
+                self._process = spawner.Forked(self.serving, self.environment, log.fileno())
+                return
             self._process = await trio.lowlevel.open_process(
                 [*self.wrapping, *self.program, *self.serving],
                 cwd=ROOT,
@@ -100,6 +107,10 @@ class Server:
                 said += more
         words = said.partition(READY)[2].decode().strip(": \n").split(", ")
         self.ports = {name: int(address.rpartition(":")[2]) for name, address in map(str.split, words)}
+
+    async def connect(self, listener: str) -> trio.SocketStream:
+        """A connection to one of its listeners."""
+        return await trio.open_tcp_stream("127.0.0.1", self.ports[listener])
 
     async def kill(self) -> None:
         """Kill -9."""
@@ -128,6 +139,8 @@ class Server:
     async def command(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run `rookery` with the configuration of this server; whether it runs or not."""
         with trio.fail_after(COMMAND_SECONDS):
+            if self.is_forked and not stdin:
+                return await spawner.run(["--config", str(self.config), *arguments])
             return await trio.run_process(
                 [*ROOKERY, "--config", str(self.config), *arguments],
                 cwd=ROOT,
