@@ -18,6 +18,9 @@ BAR_MS = 250.0
 SHORT_BAR_MS = 1_000.0
 """In short runs, which share the machine with other tests: they tell whether anybody had to wait for the trouble to end."""
 
+EVERY = 50
+"""So many rounds, and the one who listens says something, too."""
+
 ENOUGH = 100
 """Measurements, for a 99th percentile."""
 
@@ -69,6 +72,8 @@ class Bystanders:
         while True:
             await self._times("presence", lambda: self._is_seen(carol, dan))
             await self._times("history", lambda: self._reads(carol))
+            if self._number % EVERY == 0:  # who only listens is taken for gone
+                await dan.asks("<ping xmlns='urn:xmpp:ping'/>")
             carol.forget()
             dan.forget()
             await trio.sleep(PAUSE_SECONDS)

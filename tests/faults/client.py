@@ -71,7 +71,7 @@ class HalfDeadTcp(trio.abc.Stream):
 
 
 async def _connect(server: Server) -> tuple[HalfDeadTcp, SocketLine]:
-    tcp = HalfDeadTcp(await trio.open_tcp_stream("127.0.0.1", server.ports["xmpps"]))
+    tcp = HalfDeadTcp(await server.connect("xmpps"))
     return tcp, SocketLine(trio.SSLStream(tcp, server.tls, server_hostname=server.name, https_compatible=True))
 
 

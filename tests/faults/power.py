@@ -14,28 +14,22 @@ Peers: a message counts as kept when its text is anywhere in their files, which 
 import random
 import shutil
 import sqlite3
-import ssl
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 import trio
 
 from config.upkeep import JOURNAL
 from tests.faults import tracing
-from tests.faults.client import SASL
 from tests.faults.disk import TRACED, Call, Disk, Mode, calls
 from tests.faults.oracle import RECEIVED, integrity, read_archive
 from tests.faults.outcome import Outcome, Scale
+from tests.faults.peers import accounts, beside_peers, enter_peer, kept_texts
 from tests.faults.server import Server
-from tests.faults.talk import ALICE, BOB, HOME, PASSWORD, Talk, Talker, enter, prepare, until
+from tests.faults.talk import ALICE, BOB, Talk, Talker, enter, prepare, until
 from tests.load.peers.peer import Peer
-from tests.load.session import Account
 
 MESSAGES = 100
 CUTS = 200
@@ -48,33 +42,6 @@ WIRE_SECONDS = 0.25
 """What was written to a client's socket before the cut is on its way to him; he may note it a moment later."""
 
 SOCKETS = shutil.ignore_patterns("*.sock")
-
-
-class PeerTalker(Talker):
-    """A client of somebody else's server: PLAIN over TLS, which all of them take."""
-
-    async def logs_in(self, password: str) -> None:
-        """See `Client.logs_in`."""
-        await self._hears_tag("features")
-        token = b64encode(f"\0{self.bare.partition('@')[0]}\0{password}".encode()).decode()
-        await self.sends(f"<auth xmlns='{SASL}' mechanism='PLAIN'>{token}</auth>")
-        await self._hears_tag("success")
-        await self.opens()
-        await self._hears_tag("features")
-
-
-class PeerHost:
-    """What a client needs to know of a peer; in the place of a `Server`."""
-
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
-        self.name = HOME
-        self.ports = {"xmpps": peer.ports["tls"]}
-
-    @cached_property
-    def tls(self) -> ssl.SSLContext:
-        """Trusts its certificate."""
-        return ssl.create_default_context(cafile=str(self._peer.certificate.chain_file))
 
 
 async def talk_for_a_while(dice: random.Random, messages: int, alice: Talker, talk: Talk, patience: float) -> None:
@@ -156,21 +123,15 @@ async def record_peer(peer: Peer, folder: Path, dice: random.Random, messages: i
         return (*tracing.recording(prefix, TRACED), *words), dict(environment)
 
     peer.command = command  # type: ignore[method-assign]
-    peer.provide([Account(address.partition("@")[0], HOME, PASSWORD) for address in (ALICE, BOB)])
+    peer.provide(accounts((ALICE, BOB)))
     await trio.to_thread.run_sync(peer.start)
     talk = Talk()
-    host = cast("Server", PeerHost(peer))
     try:
         async with trio.open_nursery() as nursery:
-            PeerTalker.talk = talk
-            talkers = []
-            for address, counts in ((BOB, False), (ALICE, True)):
-                talker = await PeerTalker.enter(nursery, host, f"{address}/desk", PASSWORD)
-                talker.join(talk)
-                if counts:
-                    await talker.counts()
-                await talker.is_present()
-                talkers.append(talker)
+            talkers = [
+                await enter_peer(nursery, peer, talk, address, counts=counts)
+                for address, counts in ((BOB, False), (ALICE, True))
+            ]
             await talk_for_a_while(dice, messages, talkers[1], talk, SECONDS_FOR_PEERS)
             await trio.sleep(1.5)
             for talker in talkers:
@@ -180,20 +141,6 @@ async def record_peer(peer: Peer, folder: Path, dice: random.Random, messages: i
         await trio.to_thread.run_sync(peer.stop)
     await trio.sleep(0.5)
     return Recording(peer.folder, before, calls(prefix, peer.folder), talk)
-
-
-def kept_texts(folder: Path) -> str:
-    """Whatever text a peer's files have, in the databases and elsewhere."""
-    found = []
-    for file in folder.rglob("*"):
-        if not file.is_file() or file.name.endswith((".log", "-shm", "-wal", "-journal")):
-            continue
-        if file.suffix in {".sqlite", ".db"}:
-            with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(file)) as database:
-                found += list(database.iterdump())
-        else:
-            found.append(file.read_bytes().decode("latin-1"))
-    return "\n".join(found)
 
 
 async def try_peer(peer: Peer, seed: int, messages: int, cuts: int) -> str:
@@ -209,7 +156,7 @@ async def try_peer(peer: Peer, seed: int, messages: int, cuts: int) -> str:
                 missing = [origin for origin in promised if f"{origin}w" not in text]
                 lost += Counter(cuts=1, known=len(promised), lost=len(missing), bad=bool(missing))
         finally:
-            peer.remove()
+            peer.stop()
     return f"{lost['lost']:,} of {lost['known']:,} known messages lost, in {lost['bad']} of {lost['cuts']} cuts"
 
 
@@ -292,22 +239,5 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     if not lost["known"]:
         outcome.problems.append("nothing was known at any cut")
     if scale == "long":
-        await ask_peers(outcome, seed, messages, cuts, show)
+        await beside_peers(outcome, lambda peer: try_peer(peer, seed, messages, cuts), show, is_running=False)
     return outcome
-
-
-async def ask_peers(outcome: Outcome, seed: int, messages: int, cuts: int, show: Callable[[str], None]) -> None:
-    """Debian's Prosody and ejabberd, with their own stores and with SQLite."""
-    from tests.load.peers.ejabberd import Ejabberd
-    from tests.load.peers.prosody import Prosody
-
-    for maker in (Prosody, Ejabberd):
-        for kind in ("default", "sqlite"):
-            try:
-                peer = maker((HOME,), kind)  # type: ignore[arg-type]
-                name = f"{peer.name} {peer.version}, {peer.backing}"
-                outcome.peers[name] = await try_peer(peer, seed, messages, cuts)
-            except Exception as error:  # noqa: BLE001 -- a peer that cannot be had is no fault of ours
-                name, told = f"{maker.name}, {kind}", f"could not be tried: {error!r}"
-                outcome.peers[name] = told[:300]
-            show(f"{name}: {outcome.peers[name]}")

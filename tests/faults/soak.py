@@ -1,9 +1,12 @@
 """Tens of thousands come and go, or fail to log in: memory and descriptors of the server are as they were before.
 
-Three kinds of visitors, sixty-four at a time: *leave* open a stream and break the connection, *fail* give a wrong password,
-*enter* log in, bind a resource, and break the connection. Each comes from an address of its own (127.0.0.0/8), or the server
-would let those who fail wait. The memory from before is that after a first crowd, which has filled the tables that remember who
-failed (`gateways.throttle.KEYS` entries each): what grows after that grows for ever.
+Three kinds of visitors, sixty-four at a time: *leave* open a stream and break the connection, *fail* go through SCRAM with a
+proof that is wrong (random bytes: to the server it is as any wrong password, to the visitor it is cheap), *enter* log in, bind
+a resource, and break the connection. Each comes from an address of its own (127.0.0.0/8), or the server would let those who
+fail wait. The memory from before is that after a first crowd, which has filled the tables that remember who failed
+(`gateways.throttle.KEYS` entries each): what grows after that grows for ever. Only the second crowd is counted.
+
+Peers get the same visitors, fewer of them.
 """
 
 import base64
@@ -11,8 +14,10 @@ import hashlib
 import hmac
 import itertools
 import secrets
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,17 +26,20 @@ import trio
 from gateways.throttle import KEYS
 from tests.faults.client import SASL
 from tests.faults.limits import descriptors, status
-from tests.faults.outcome import Outcome, Scale, part_of
-from tests.faults.server import Server
+from tests.faults.outcome import Outcome, Scale, has_time, part_of, too_few
+from tests.faults.peers import beside_peers
 from tests.faults.talk import ALICE, HOME, PASSWORD, PEOPLE, Talk, enter, prepare
+from tests.load.peers.peer import Peer
 from tests.stage.socket_stage import BIND, OPENING
 
 CROWD = 64
-COUNT, SHORT_COUNT = 20_000, 300
-"""Of each kind. What one connection leaves behind for ever shows in 60,000 as in 200,000."""
+FIRST = {"leave": 2_000, "fail": KEYS, "enter": KEYS}
+SECOND = {"leave": 100_000, "fail": 100_000, "enter": 50_000}
+"""So many of each kind, in the long form."""
 
+SHORT_COUNT, PEERS_COUNT = 300, 3_000
 GROWN_BYTES = 24 * 1024 * 1024
-"""400 bytes for each. What of a session is in circles waits for the collector, which looks after 50,000 new objects: some 2,000
+"""100 bytes for each. What of a session is in circles waits for the collector, which looks after 50,000 new objects: some 2,000
 sessions, 15 MiB."""
 
 DESCRIPTORS_MORE = 2
@@ -47,32 +55,38 @@ class Visitor:
         self._stream = stream
         self._heard = b""
 
-    async def says(self, text: str, end: bytes) -> bytes:
-        """Say it, and read until this end."""
+    async def says(self, text: str, *ends: bytes) -> bytes:
+        """Say it, and read until one of these ends."""
         await self._stream.send_all(text.encode())
-        while end not in self._heard:
+        while not any(end in self._heard for end in ends):
             more = await self._stream.receive_some()
             if not more:
                 raise ConnectionError(f"the server ended it: {self._heard[-300:]!r}")
             self._heard += more
+        end = next(end for end in ends if end in self._heard)
         found, _, self._heard = self._heard.partition(end)
         return found
 
     async def opens(self) -> None:
         """A stream, up to its features."""
-        await self.says(OPENING.format(HOME), b"features>")
+        await self.says(OPENING.format(HOME), b"</stream:features>")
 
-    async def logs_in(self, address: str, password: str) -> bool:
-        """SCRAM-SHA-256 (RFC 5802, 3); whether it was let in."""
+    async def logs_in(self, address: str, password: str, hash_name: str = "SHA-256") -> bool:
+        """SCRAM (RFC 5802, 3); whether it was let in. Without a password: with a proof that is wrong."""
+        name = hash_name.replace("-", "").lower()
         first = f"n={address.partition('@')[0]},r={secrets.token_hex(9)}"
         said = base64.b64encode(f"n,,{first}".encode()).decode()
-        answer = await self.says(f"<auth xmlns='{SASL}' mechanism='SCRAM-SHA-256'>{said}</auth>", b"</challenge>")
+        begin = f"<auth xmlns='{SASL}' mechanism='SCRAM-{hash_name}'>{said}</auth>"
+        answer = await self.says(begin, b"</challenge>", b"</failure>")
+        if b"<failure" in answer:
+            return False  # some tell at once that there is no such account
         challenge = base64.b64decode(answer.rpartition(b">")[2]).decode()
         nonce, salt, iterations = (part[2:] for part in challenge.split(","))
         without_proof = f"c=biws,r={nonce}"
-        key = _client_key(password, salt, int(iterations))
-        signature = hmac.digest(hashlib.sha256(key).digest(), f"{first},{challenge},{without_proof}".encode(), "sha256")
-        proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature, strict=True))).decode()
+        key = _client_key(password, salt, int(iterations), name) if password else secrets.token_bytes(32)
+        signed = f"{first},{challenge},{without_proof}".encode()
+        signature = hmac.digest(hashlib.new(name, key).digest(), signed, name)
+        proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature, strict=False))).decode()
         final = base64.b64encode(f"{without_proof},p={proof}".encode()).decode()
         await self.says(f"<response xmlns='{SASL}'>{final}</response>", b">")
         while b"</failure>" not in self._heard and b"</success>" not in self._heard:
@@ -85,24 +99,17 @@ class Visitor:
         return is_in
 
 
-_KEYS: dict[tuple[str, str], bytes] = {}
-
-
-def _client_key(password: str, salt: str, iterations: int) -> bytes:
-    key = _KEYS.get((password, salt))
-    if key is None:
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), iterations)
-        key = _KEYS[password, salt] = hmac.digest(salted, b"Client Key", "sha256")
-        if len(_KEYS) > KEYS:
-            _KEYS.clear()
-    return key
+@cache
+def _client_key(password: str, salt: str, iterations: int, name: str) -> bytes:
+    salted = hashlib.pbkdf2_hmac(name, password.encode(), base64.b64decode(salt), iterations)
+    return hmac.digest(salted, b"Client Key", name)
 
 
 class Crowd:
-    """Visitors, one after the other, many at a time."""
+    """Visitors of the server at this port, one after the other, many at a time."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, port: int, hash_name: str = "SHA-256") -> None:
+        self._port, self._hash_name = port, hash_name
         self._addresses = itertools.count(2)
         self.came: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -113,7 +120,8 @@ class Crowd:
 
         async def one_by_one() -> None:
             for number in left:
-                await self._come(kind, number)
+                if has_time():
+                    await self._come(kind, number)
 
         async with trio.open_nursery() as nursery:
             for _ in range(CROWD):
@@ -125,7 +133,7 @@ class Crowd:
         try:
             with trio.fail_after(PATIENCE_SECONDS):
                 await sock.bind((f"127.{place >> 16}.{place >> 8 & 255}.{place & 255 or 1}", 0))
-                await sock.connect(("127.0.0.1", self._server.ports["xmpp"]))
+                await sock.connect(("127.0.0.1", self._port))
                 visitor = Visitor(trio.SocketStream(sock))
                 await visitor.opens()
                 if kind != "leave":
@@ -138,7 +146,8 @@ class Crowd:
 
     async def _tries(self, visitor: Visitor, kind: str, number: int) -> None:
         address = PEOPLE[number % len(PEOPLE)] if kind == "enter" else f"nobody{number}@{HOME}"
-        if await visitor.logs_in(address, PASSWORD) != (kind == "enter"):
+        password = PASSWORD if kind == "enter" else ""
+        if await visitor.logs_in(address, password, self._hash_name) != (kind == "enter"):
             self.problems.append(f"{kind}: {address} was {'refused' if kind == 'enter' else 'let in'}")
         elif kind == "enter":
             await visitor.opens()
@@ -147,24 +156,33 @@ class Crowd:
 
 async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
     """A first crowd, a look; a second crowd, a look."""
-    count, settle = (part_of(COUNT), SETTLE_SECONDS) if scale == "long" else (SHORT_COUNT, SHORT_SETTLE_SECONDS)
+    settle = SETTLE_SECONDS if scale == "long" else SHORT_SETTLE_SECONDS
+    crowds = [
+        {kind: part_of(count) if scale == "long" else SHORT_COUNT for kind, count in crowd.items()}
+        for crowd in (FIRST, SECOND)
+    ]
     outcome = Outcome(
         name="soak",
-        fault=f"{count:,} connections that break, {count:,} failed logins, {count:,} sessions that break, after as many before",
+        fault="{leave:,} connections that break, {fail:,} failed logins, {enter:,} sessions that break".format(
+            **crowds[1]
+        )
+        + f", after {sum(crowds[0].values()):,} of all kinds",
         bar=f"memory within {GROWN_BYTES >> 20} MiB of what it was before them, descriptors as before; others log in and talk",
     )
     with TemporaryDirectory(prefix="rookery-soak-") as name:
         server = await prepare(Path(name))
         server.config.write_text(server.config.read_text().replace("[xmpp]\n", '[xmpp]\ntls = "optional"\n'))
         async with server:
-            crowd = Crowd(server)
+            crowd = Crowd(server.ports["xmpp"])
             looks = []
-            for turn in range(2):
-                for kind in KINDS:
+            for turn, counts in enumerate(crowds):
+                crowd.came.clear()
+                for kind, count in counts.items():
+                    began = time.monotonic()
                     await crowd.visit(kind, count)
-                    show(
-                        f"{turn}: {kind}: {status(server.process.pid, 'VmRSS') / 2**20:.1f} MiB, {len(crowd.problems)} problems"
-                    )
+                    memory = status(server.process.pid, "VmRSS") / 2**20
+                    took = time.monotonic() - began
+                    show(f"{turn}: {count:,} {kind} in {took:.0f} s: {memory:.1f} MiB, {len(crowd.problems)} problems")
                 await trio.sleep(settle)
                 looks.append((status(server.process.pid, "VmRSS"), descriptors(server)))
             async with trio.open_nursery() as nursery:
@@ -173,16 +191,35 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
                 nursery.cancel_scope.cancel()
         outcome.problems += crowd.problems + server.errors
     (before, had), (after, has) = looks
-    grown = after - before
+    grown, total = after - before, sum(crowds[1].values())
     if grown > GROWN_BYTES:
         outcome.problems.append(f"memory grew by {grown / 2**20:.1f} MiB")
     if has > had + DESCRIPTORS_MORE:
         outcome.problems.append(f"{has} descriptors are open, {had} were")
-    if sum(crowd.came.values()) != 6 * count:
-        outcome.problems.append(f"only {dict(crowd.came)} came")
-    outcome.counts = {f"{kind}": number for kind, number in crowd.came.items()}
+    outcome.problems += too_few(sum(crowd.came.values()), total, "visitors")
+    outcome.counts = dict(crowd.came)
     outcome.figure = (
         f"{before / 2**20:.1f} MiB and {had} descriptors before, {after / 2**20:.1f} MiB and {has} after: "
-        f"{grown / (3 * count):.0f} bytes for each"
+        f"{grown / total:.0f} bytes for each"
     )
+    if scale == "long" and has_time():
+        await beside_peers(outcome, ask_peer, show)
     return outcome
+
+
+async def ask_peer(peer: Peer) -> str:
+    """The same crowds, smaller; the memory and the descriptors of all its processes."""
+    counts: Mapping[str, int] = dict.fromkeys(KINDS, part_of(PEERS_COUNT))
+    crowd = Crowd(peer.ports["plain"], "SHA-1")
+    looks = []
+    for _ in range(2):
+        crowd.came.clear()
+        for kind, count in counts.items():
+            await crowd.visit(kind, count)
+        await trio.sleep(SETTLE_SECONDS)
+        looks.append(peer.tree.resident_bytes())
+    before, after = (look / 2**20 for look in looks)
+    came, due = crowd.came.total(), sum(counts.values())
+    odd = f"; {due - came} did not come: {crowd.problems[0][:120]}" if came < due and crowd.problems else ""
+    each = (after - before) * 2**20 / max(1, came)
+    return f"{before:.1f} MiB before, {after:.1f} MiB after {came:,}: {each:.0f} bytes for each{odd}"

@@ -23,10 +23,12 @@ import trio
 from tests.faults import tracing
 from tests.faults.bystanders import BAR_MS, SHORT_BAR_MS, Bystanders
 from tests.faults.outcome import Outcome, Scale
+from tests.faults.peers import accounts, beside_peers, enter_peer, kept_texts
 from tests.faults.server import Server
 from tests.faults.talk import ALICE, BOB, PEOPLE, Talk, Talker, enter, look, prepare, until
+from tests.load.peers.peer import Peer
 
-DISK_MIB = 24
+DISK_MIB, PEERS_DISK_MIB = 24, 64
 BALLAST_PIECE = 65_536
 PAUSE_SECONDS = 0.05
 RESUME_SECONDS = 1.0
@@ -48,9 +50,9 @@ Trouble = Callable[[Server], AbstractAsyncContextManager[None]]
 
 
 @asynccontextmanager
-async def disk_is_full(server: Server) -> AsyncIterator[None]:
-    """Not a byte is left on the file system of the data folder."""
-    ballast = server.data / "ballast"
+async def disk_is_full(folder: Path) -> AsyncIterator[None]:
+    """Not a byte is left on the file system of this folder."""
+    ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file:
         piece = BALLAST_PIECE
         while piece:
@@ -99,7 +101,7 @@ async def archive_is_locked(server: Server) -> AsyncIterator[None]:
 
 
 TROUBLES: dict[str, tuple[Trouble, float]] = {
-    "disk full": (disk_is_full, 10.0),
+    "disk full": (lambda server: disk_is_full(server.data), 10.0),
     "EIO at a write": (calls_fail("pwrite64", "EIO"), 10.0),
     "EIO at a sync": (calls_fail("fdatasync", "EIO"), 10.0),
     "ENOSPC at a write": (calls_fail("pwrite64", "ENOSPC"), 10.0),
@@ -111,11 +113,11 @@ SHORT_SECONDS = 1.2
 
 
 @asynccontextmanager
-async def small_disk(folder: Path) -> AsyncIterator[None]:
+async def small_disk(folder: Path, mib: int = DISK_MIB) -> AsyncIterator[None]:
     """A file system of its own for this folder."""
-    folder.mkdir(parents=True)  # noqa: ASYNC240 -- nothing else runs
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 -- nothing else runs
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, f"size={DISK_MIB}m,mode=700".encode()):
+    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, f"size={mib}m,mode=700".encode()):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     try:
         yield
@@ -212,4 +214,44 @@ async def play(seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
             scene.problems += [line for line in server.errors if EXPECTED not in line]
     outcome.figure = "; ".join(found)
     outcome.problems = scene.problems
+    if scale == "long":
+        await beside_peers(outcome, ask_peer, show, is_running=False)
     return outcome
+
+
+async def ask_peer(peer: Peer) -> str:
+    """The disk is full for ten seconds; then there is room again, and the server ends in good order."""
+    inside = {file: file.read_bytes() for file in peer.folder.rglob("*") if file.is_file()}
+    async with small_disk(peer.folder, PEERS_DISK_MIB):
+        for file, content in inside.items():  # the certificate
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        peer.provide(accounts((ALICE, BOB)))
+        await trio.to_thread.run_sync(peer.start)
+        talk = Talk()
+        async with trio.open_nursery() as nursery:
+            await enter_peer(nursery, peer, talk, BOB)
+            alice = await enter_peer(nursery, peer, talk, ALICE, counts=True)
+            await alice.talks(BOB, 5)
+            await until(talk.is_settled)
+            before = set(talk.sent)
+            async with disk_is_full(peer.folder):
+                deadline = trio.current_time() + TROUBLES["disk full"][1]
+                while trio.current_time() < deadline and not alice.is_cut:
+                    await alice.talks(BOB, 1, "x" * 4_000)
+                    await trio.sleep(PAUSE_SECONDS)
+                await trio.sleep(RESUME_SECONDS)
+            known = talk.promised().keys() - before
+            refused, shown = len(talk.refused), sum(origin in talk.shown.get(BOB, {}) for origin in known)
+            is_cut = alice.is_cut
+            await trio.sleep(3.0)  # what it keeps until there is room
+            nursery.cancel_scope.cancel()
+        await trio.to_thread.run_sync(peer.stop)
+        text = kept_texts(peer.folder)
+        lost = sum(f"{origin}w" not in text for origin in known)
+        kept_before = sum(f"{origin}w" in text for origin in before)
+    cut = "; the sender was cut off" if is_cut else ""
+    return (
+        f"disk full: {refused} refused, {len(known)} acknowledged or shown ({shown} shown), {lost} of them in no file "
+        f"after there was room and the server had ended (of {len(before)} from before, {kept_before} are in one){cut}"
+    )
