@@ -59,9 +59,11 @@ resume: .venv/ready
 	$(BIN)/python -m tests.faults.resume --rounds 100
 
 # The fault table: everything that may happen to a server, and what is lost; with Debian's Prosody and ejabberd beside it.
-# Some rows need root (strace, a small file system, a network namespace).
+# It ends by itself after so many minutes. Some rows need root (strace, a small file system, a network namespace).
+MINUTES ?= 85
+
 faults: .venv/ready
-	$(BIN)/python -m tests.faults --json build/faults.json --markdown build/faults.md
+	$(BIN)/python -m tests.faults --minutes $(MINUTES) --json build/faults.json --markdown build/faults.md
 
 # Ten thousand random stories of one conversation on three devices.
 devices: .venv/ready

@@ -1,11 +1,12 @@
 """The fault table: ``python -m tests.faults`` (long, `make faults`), ``python -m tests.faults --short --row crash-points``.
 
-Runs the rows, prints each with its figure, the peers' and the bar, and the table at the end; exit 1 when a bar is missed. Every
-row is a module with a coroutine ``play(seed, scale, show)`` that returns an `Outcome`. They need Linux; some need root (strace,
-a small file system, a network namespace), and say so when they cannot be run.
+Runs the rows (`tests.faults.schedule` says when), prints each with its figure, the peers' and the bar, and all of them at the
+end; exit 1 when a bar is missed. Every row is a module with a coroutine ``play(seed, scale, show)`` that returns an `Outcome`.
+They need Linux; some need root (strace, a small file system, a network namespace), and say so when they cannot be run.
 """
 
 import secrets
+import signal
 import sys
 import time
 import traceback
@@ -30,7 +31,8 @@ from tests.faults import (
     storage,
     storm,
 )
-from tests.faults.outcome import Outcome, Scale, command_of, do_a_share, machine, markdown, text
+from tests.faults.outcome import Outcome, Scale, command_of, do_a_share, end_after, machine, markdown, text
+from tests.faults.schedule import MINUTES, Plan
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
 
@@ -74,6 +76,8 @@ def run(name: str, seed: int, scale: Scale, show: Callable[[str], None]) -> Outc
 @click.option(
     "--share", default=1.0, show_default=True, help="Of the long form: so many of its rounds, cuts and points."
 )
+@click.option("--seconds", default=0.0, help="Begin nothing new after so many, in rows that count; 0: go on.")
+@click.option("--minutes", default=MINUTES, show_default=True, help="For the whole table; then it ends.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--add", is_flag=True, help="Keep the rows of the JSON file that are not run now.")
@@ -82,31 +86,52 @@ def main(
     names: tuple[str, ...],
     seed: int,
     share: float,
+    seconds: float,
+    minutes: float,
     json_file: Path | None,
     markdown_file: Path | None,
     add: bool,
 ) -> None:
     """Harm the server in every way, and see what is lost."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is taken away then, too
     scale: Scale = "short" if short else "long"
     do_a_share(share)
     outcomes: dict[str, Outcome] = {}
     if add and json_file is not None and json_file.exists():
         outcomes = {each.name: each for each in msgspec.json.decode(json_file.read_bytes(), type=list[Outcome])}
     click.echo(f"seed {seed}, {scale}, {machine()}")
-    now = []
-    for name in names or tuple(ROWS):
-        outcome = run(name, seed, scale, lambda said, name=name: click.echo(f"  {name}: {said}", err=True))
+    if seconds:
+        end_after(seconds)
+    wanted = names or tuple(ROWS)
+    began = time.monotonic()
+    now: list[Outcome] = []
+
+    def keep(outcome: Outcome) -> None:
         now.append(outcome)
-        outcomes[name] = outcome
-        click.echo(text(outcome))
+        outcomes[outcome.name] = outcome
+        table = sorted(outcomes.values(), key=lambda each: list(ROWS).index(each.name))
+        if len(wanted) > 1:
+            click.echo(text(outcome))
         if json_file is not None:
             json_file.parent.mkdir(parents=True, exist_ok=True)
-            json_file.write_bytes(msgspec.json.format(msgspec.json.encode(list(outcomes.values()))))
-    if markdown_file is not None:
-        markdown_file.parent.mkdir(parents=True, exist_ok=True)
-        markdown_file.write_text(markdown(sorted(outcomes.values(), key=lambda each: list(ROWS).index(each.name))))
+            json_file.write_bytes(msgspec.json.format(msgspec.json.encode(table)))
+        if markdown_file is not None:
+            markdown_file.parent.mkdir(parents=True, exist_ok=True)
+            markdown_file.write_text(markdown(table))
+
+    if len(wanted) > 1 and not short:
+        plan = Plan(wanted, ("--share", str(share)), seed, minutes, click.echo, keep)
+        trio.run(plan.play)
+        click.echo("")
+    else:
+        for name in wanted:
+            keep(run(name, seed, scale, lambda said, name=name: click.echo(f"  {name}: {said}", err=True)))
+    now.sort(key=lambda each: list(ROWS).index(each.name))
+    for outcome in now:
+        click.echo(text(outcome))
     missed = [each.name for each in now if each.verdict == "missed"]
-    click.echo(f"{len(now)} rows, missed: {', '.join(missed) or 'none'}; seed {seed}")
+    took = (time.monotonic() - began) / 60
+    click.echo(f"{len(now)} rows in {took:.1f} minutes, missed: {', '.join(missed) or 'none'}; seed {seed}")
     sys.exit(1 if missed else 0)
 
 
