@@ -33,8 +33,9 @@ from index import belongings
 from index.account_checks import problems
 from index.asyncio_island import Island
 from index.belongings import Verifiers
-from index.database import Database, T, describe_damage, insert
+from index.database import Database, T, describe_damage
 from index.migrations import Schema
+from index.statements import insert
 
 APPLICATION_ID: Final = 0x526F6B62
 

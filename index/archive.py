@@ -27,12 +27,13 @@ from engine.ports import NOTHING, Cursor, Draft, Notes, StorageUnavailable, Stor
 from index import clients, files, readings
 from index.asyncio_island import Island
 from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_ADDRESSES, WITH_CHATS, chat_of, is_damaged, row_of
-from index.database import Database, describe_damage, in_chunks, insert, placeholders
+from index.database import Database, describe_damage
 from index.files import SqliteFiles
 from index.histories import SqliteHistories
 from index.ledger import Entry, MessageIds, Role, entries_of
 from index.migrations import Schema
 from index.retention import SqliteRetention
+from index.statements import in_chunks, insert, placeholders
 from index.texts import SqliteTexts
 
 APPLICATION_ID: Final = 0x526F6B61

@@ -28,7 +28,7 @@ import msgspec
 from engine.ports import StorageUnavailable
 from index.accounts import APPLICATION_ID as ACCOUNTS_ID
 from index.archive import APPLICATION_ID as ARCHIVE_ID
-from index.database import BUSY_SECONDS
+from index.line import BUSY_SECONDS
 from index.migrations import DatabaseRefused, Schema, recognise
 
 PIECE_PAGES: Final = 256

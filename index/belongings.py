@@ -9,7 +9,7 @@ from typing import Final
 
 from engine.limits import LOGINS
 from engine.ports import Login, Verifier
-from index.database import in_chunks, insert, placeholders
+from index.statements import in_chunks, insert, placeholders
 
 Verifiers = Mapping[str, Verifier]
 """Hash name -> verifier."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from engine.ports import Cursor, Notes
-from index.database import insert
+from index.statements import insert
 
 CLIENTS_PER_ACCOUNT: Final = 64
 """A person has some five programs on some three devices; resources that are new at each login would go on for ever."""

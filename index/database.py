@@ -4,11 +4,8 @@ Three connections, each with aiosqlite's thread: one writes, one reads (read-onl
 reads what takes more than a few milliseconds, so that it delays no other read (`Database.survey`). What takes seconds gets a
 connection of its own (`Database.read_apart`).
 
-**One hop per unit of work.** aiosqlite's unit is the statement: a hop to its thread and back for each. Here a unit of work is
-a plain function of the connection that runs as a whole on that thread, a write inside BEGIN IMMEDIATE and COMMIT. So a
-cancellation never leaves half a transaction, and Python's lock changes hands a few times per transaction instead of twice
-per statement: each time may cost 5 ms while another thread computes. For the same reason many rows go in few statements
-(`in_chunks`, `insert`); `executemany` gives the lock away for each row (1.5 s for 100 messages beside a busy thread).
+**A unit of work** is a plain function of the connection that runs as a whole on its thread (`index.line`), a write inside BEGIN
+IMMEDIATE and COMMIT, in few statements (`index.statements`).
 
 **Durable**: WAL with ``synchronous=FULL`` syncs the log at each COMMIT (NORMAL loses acknowledged messages in a power cut).
 
@@ -25,28 +22,20 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
-from itertools import chain
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 import aiosqlite
 
 from engine.ports import StorageUnavailable
 from index import log_file
+from index.line import BUSY_SECONDS, Connection, Line, code_of, do
 from index.migrations import DatabaseRefused, Schema, migrate, recognise
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 1.0
-"""How long a lock of another process (a backup, a curious operator) is waited for; then `StorageUnavailable`."""
-
-BUSY_AGAIN_SECONDS = 0.02
-"""How long it is waited for by the next ones, until one has succeeded: whoever queues behind them, readers of histories among
-them, must not wait a second for each."""
 
 CACHE_KIB = 32 * 1024
 """Pages kept in memory by each connection: the growing ends of some thousand people's histories."""
@@ -58,15 +47,9 @@ CHECKPOINT_PAGES = 4_000
 LOG_BYTES = 64 * 1024 * 1024
 """A log that a long read made longer is cut back to this."""
 
-CHUNK_ROWS = 256
-"""Rows in one statement, at most; with 12 columns far below SQLite's 32,766 parameters."""
-
 EMPTY_LOG_ATTEMPTS = 100
 EMPTY_LOG_SECONDS = 0.05
 """Between two attempts to empty the log; pages of other programs are read in less."""
-
-INTERRUPT_SECONDS = 0.002
-"""Between two attempts to stop a read whose caller was cancelled."""
 
 _STORAGE_CODES = {
     sqlite3.SQLITE_PERM,
@@ -97,9 +80,9 @@ class Database:
         self.path = path
         self._schema = schema
         self._has_foreign_keys = has_foreign_keys
-        self._writer = _Line(lambda: self._connect("rw"))
-        self._reader = _Line(lambda: self._connect("ro"))
-        self._surveyor = _Line(lambda: self._connect("ro"))
+        self._writer = Line(lambda: self._connect("rw"))
+        self._reader = Line(lambda: self._connect("ro"))
+        self._surveyor = Line(lambda: self._connect("ro"))
 
     async def open(self, first_look: Callable[[sqlite3.Connection], T]) -> T:
         """Make the file if there is none, migrate it, and connect; returns what `first_look` reads.
@@ -115,7 +98,7 @@ class Database:
             return await self.read(first_look)
         except StorageUnavailable as error:
             await self.close()
-            if _code(error.__cause__) in _DAMAGE_CODES:
+            if code_of(error.__cause__) in _DAMAGE_CODES:
                 raise DatabaseRefused(f"{self.path}: damaged, or no database: {error.__cause__}") from error
             raise
         except BaseException:
@@ -150,7 +133,7 @@ class Database:
 
     async def read_apart(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """As `read`, over a connection of its own: for what takes long."""
-        line = _Line(lambda: self._connect("ro"))
+        line = Line(lambda: self._connect("ro"))
         try:
             return await self._run(line, lambda connection: _look(connection, work))
         finally:
@@ -162,7 +145,7 @@ class Database:
         Raises:
             StorageUnavailable: the disk is in the way.
         """
-        line = _Line(lambda: self._connect("rw"))
+        line = Line(lambda: self._connect("rw"))
         try:
             for _ in range(EMPTY_LOG_ATTEMPTS):
                 # Most of it is copied while others write; they wait for the rest.
@@ -177,12 +160,12 @@ class Database:
         finally:
             await line.drop()
 
-    async def _run(self, line: "_Line", work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(self, line: Line, work: Callable[[sqlite3.Connection], T]) -> T:
         async with line.lock:
             try:
                 return await line.run(work)
             except sqlite3.Error as error:
-                code = _code(error)
+                code = code_of(error)
                 if code not in _STORAGE_CODES:
                     raise
                 if code not in _HARMLESS_CODES:
@@ -196,10 +179,10 @@ class Database:
             timeout=BUSY_SECONDS,
             isolation_level=None,  # no transaction but those that are asked for
             cached_statements=256,
-            factory=_Connection,
+            factory=Connection,
         )
         try:
-            await _do(connection, self._set_up)
+            await do(connection, self._set_up)
         except BaseException:
             await connection.close()
             raise
@@ -238,39 +221,7 @@ class Database:
 
 def describe_damage(error: StorageUnavailable) -> str | None:
     """The line for `problems` if the storage failed because the file is damaged; None if for another reason."""
-    return str(error) if _code(error.__cause__) in _DAMAGE_CODES else None
-
-
-def in_chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The rows in pieces of 256, 128, ... 1: few statements, and few different ones to be prepared and cached."""
-    start, left = 0, len(rows)
-    while left:
-        size = min(CHUNK_ROWS, 1 << (left.bit_length() - 1))
-        yield rows[start : start + size]
-        start, left = start + size, left - size
-
-
-def insert(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]], otherwise: str = "") -> int:
-    """Insert rows; returns how many were inserted or updated.
-
-    Args:
-        connection: inside a transaction that is rolled back as a whole when this raises.
-        into: table and columns.
-        rows: a value for each column.
-        otherwise: an ``ON CONFLICT`` clause.
-    """
-    count = 0
-    for chunk in in_chunks(rows):
-        # OR FAIL: without it SQLite copies each page that it touches, to undo this one statement.
-        sql = f"INSERT OR FAIL INTO {into} VALUES {placeholders(len(chunk), len(chunk[0]))} {otherwise}"  # noqa: S608
-        count += connection.execute(sql, tuple(chain.from_iterable(chunk))).rowcount
-    return count
-
-
-def placeholders(rows: int, columns: int) -> str:
-    """``(?, ?), (?, ?)`` and so on."""
-    row = f"({', '.join('?' * columns)})"
-    return ", ".join([row] * rows)
+    return str(error) if code_of(error.__cause__) in _DAMAGE_CODES else None
 
 
 def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -300,108 +251,3 @@ def _cut_log(connection: sqlite3.Connection) -> bool:
     connection.execute("PRAGMA busy_timeout = 0")
     (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not is_busy
-
-
-def _code(error: BaseException | None) -> int | None:
-    """SQLite's primary result code, if the error is SQLite's."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
-
-
-def _damage() -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError("the schema is damaged")
-    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"
-    return error
-
-
-def _read_damaged(text: bytes) -> str:
-    return text.decode(errors="replace")
-
-
-class _Script(str, Generic[T]):
-    """A unit of work, where aiosqlite takes the text of a script."""
-
-    __slots__ = ("is_abandoned", "is_over", "result", "work")
-
-    work: Callable[[sqlite3.Connection], T]
-    result: T
-    is_abandoned: bool
-    is_over: bool
-
-
-class _Connection(sqlite3.Connection):
-    """A connection whose `executescript`, which aiosqlite runs on its thread, also takes a unit of work."""
-
-    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
-        if not isinstance(sql_script, _Script):
-            return super().executescript(sql_script)
-        try:
-            if not sql_script.is_abandoned:
-                sql_script.result = self._do(sql_script.work)
-        finally:
-            sql_script.is_over = True
-        return self.cursor()
-
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Once more if it met a text that is damaged: from then on such are read with marks in the place of what is none."""
-        try:
-            return work(self)
-        except sqlite3.OperationalError as error:
-            if _code(error) is not None or self.text_factory is not str:
-                raise
-            log.warning("a text is damaged: it is no UTF-8")  # not the error, which has the text
-            self.text_factory = _read_damaged
-            return work(self)
-        except UnicodeDecodeError:  # SQLite names what is damaged, and that is no text
-            raise _damage() from None
-
-
-async def _do(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    script: _Script[T] = _Script("a unit of work")
-    script.work, script.is_abandoned, script.is_over = work, False, False
-    try:
-        await connection.executescript(script)
-    except asyncio.CancelledError:
-        script.is_abandoned = True
-        while not script.is_over:  # an interrupt is lost when it comes between two statements
-            await connection.interrupt()
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(INTERRUPT_SECONDS)
-        raise
-    return script.result
-
-
-class _Line:
-    """A connection that is made when it is needed, and made again after it was dropped. Used under `lock`."""
-
-    def __init__(self, connect: Callable[[], Awaitable[aiosqlite.Connection]]) -> None:
-        self.lock = asyncio.Lock()
-        self._connect = connect
-        self._connection: aiosqlite.Connection | None = None
-        self._was_busy = False
-
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = await self._connect()
-            self._was_busy = False
-        try:
-            result = await _do(self._connection, work)
-        except sqlite3.Error as error:
-            if _code(error) == sqlite3.SQLITE_BUSY and not self._was_busy:
-                await self._wait_for_others(self._connection, BUSY_AGAIN_SECONDS)
-                self._was_busy = True
-            raise
-        if self._was_busy:
-            await self._wait_for_others(self._connection, BUSY_SECONDS)
-            self._was_busy = False
-        return result
-
-    @staticmethod
-    async def _wait_for_others(connection: aiosqlite.Connection, seconds: float) -> None:
-        await _do(connection, lambda line: line.execute(f"PRAGMA busy_timeout = {seconds * 1_000:.0f}").close())
-
-    async def drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                await connection.close()

@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from index.database import insert
+from index.statements import insert
 
 NEAR_PAGES: Final = 8
 """Pages to each side within which rows may move. SQLite balances a page with two neighbours at a time, perhaps several

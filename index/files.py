@@ -33,7 +33,8 @@ from engine.files import (
 )
 from engine.ports import StorageUnavailable
 from index.asyncio_island import Island
-from index.database import Database, in_chunks, placeholders
+from index.database import Database
+from index.statements import in_chunks, placeholders
 
 T = TypeVar("T")
 

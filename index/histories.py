@@ -23,9 +23,10 @@ from engine.messages import ConversationsPage, ConversationsQuery, HistoryPage, 
 from engine.ports import UnknownMessage
 from index.asyncio_island import Island
 from index.chat_rows import CHAT_COLUMNS, WITH_CHATS, chat_of
-from index.database import Database, in_chunks, placeholders
+from index.database import Database
 from index.ledger import Role
 from index.overviews import Overview, choose, page_of
+from index.statements import in_chunks, placeholders
 
 T = TypeVar("T")
 

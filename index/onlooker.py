@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from engine.ports import StorageUnavailable
 from index.archive import APPLICATION_ID
-from index.database import BUSY_SECONDS
+from index.line import BUSY_SECONDS
 from index.migrations import DatabaseRefused, Schema, recognise
 
 SPAN_MESSAGES: Final = 20_000

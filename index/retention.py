@@ -21,9 +21,10 @@ from typing import Final
 
 from engine.retention import Extent, Step
 from index.asyncio_island import Island
-from index.database import Database, in_chunks, placeholders
+from index.database import Database
 from index.erasure import erase
 from index.files import depart as give_files_up
+from index.statements import in_chunks, placeholders
 
 STEP_ROWS: Final = 512
 """Entries and absences in one step: what a message to a large alias has more goes in further ones."""

@@ -13,8 +13,9 @@ from typing import Final
 from engine.messages import Chat
 from engine.ports import Indexed, Side
 from index.asyncio_island import Island
-from index.database import Database, in_chunks, placeholders
+from index.database import Database
 from index.ledger import Entry, Role
+from index.statements import in_chunks, placeholders
 
 PAGE_BYTES: Final = 1_048_576
 """Of bodies in one page. A message between two has some 100."""
