@@ -2,7 +2,7 @@
 
 Owns ``archive.sqlite``. The rules of ids and ledger are in `index.ledger`; here they become rows. One call of `commit` is one
 transaction and one fsync; the archiver makes the groups. Everything of a transaction is asked and written in few statements
-(see `index.database` for why).
+(see `index.statements` for why).
 
 **Duplicates** are found by the unique index over sender and origin-id: the insert leaves them out, and only then is asked
 which they were.

@@ -35,7 +35,7 @@ _BACKWARD: Final = ("id > :low AND id < :high ORDER BY id DESC", "id DESC")
 def erase(connection: sqlite3.Connection, ids: Collection[int]) -> int:
     """Delete these messages, inside a transaction; their entries are the caller's business.
 
-    Few statements, see `index.database` for why; so the texts wait in tables of the connection's own memory.
+    Few statements, see `index.statements` for why; so the texts wait in tables of the connection's own memory.
 
     Returns:
         How many bytes of text they had.
