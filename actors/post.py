@@ -60,7 +60,7 @@ class Post:
             try:
                 self._token.run_sync_soon(self.deliver)
             except trio.RunFinishedError:
-                raise ActorDeadError(f"{seat.ref} not found") from None
+                raise ActorDeadError(f"{seat.title} not found") from None
 
     def deliver(self) -> None:
         """Put what came in into the inboxes; on the runtime's thread."""

@@ -315,7 +315,10 @@ class Runtime:
         seat.actor.let_go()
         seat.items = None
         seat.args, seat.kwargs = (), {}
-        del seat.actor  # the cycle of actor, reference and seat ends here, not at the next garbage collection
+        del (
+            seat.actor,
+            seat.ref,
+        )  # the circles of actor, reference and seat end here: a collection of garbage comes seldom
         owner, seat.owner = seat.owner, None
         if owner is not None and owner.children is not None:
             owner.children.pop(seat, None)

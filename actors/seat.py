@@ -129,6 +129,11 @@ class Seat(Mailbox):
         else:
             self.runtime.post.send(self, item)
 
+    @property
+    def title(self) -> str:
+        """For errors, also when the actor is gone; who told it by its reference has been told its name by that."""
+        return str(getattr(self, "ref", "an actor that stopped"))
+
     def stop(self) -> None:
         """Ask the actor to stop behind what waits; of no effect if it did."""
         if not self.stopped.value:
@@ -136,7 +141,7 @@ class Seat(Mailbox):
 
     def reject(self, item: Any) -> None:
         """Answer an ask, or raise to a tell, that comes after the end."""
-        error = ActorDeadError(f"{self.ref} not found")
+        error = ActorDeadError(f"{self.title} not found")
         if type(item) is not Envelope or item.reply_to is None:
             raise error
         item.reply_to.set_exception((ActorDeadError, error, None))

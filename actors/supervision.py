@@ -212,7 +212,7 @@ class Supervision:
             try:
                 decision = owner.actor.on_child_failure(seat.ref, error)
             except Exception as broken:  # noqa: BLE001 - an owner that cannot decide gets the default
-                logger.error("%s cannot decide for %s: %s", owner.ref, seat.ref, describe(broken))  # noqa: TRY400
+                logger.error("%s cannot decide for %s: %s", owner.title, seat.ref, describe(broken))  # noqa: TRY400
             else:
                 if decision is Decision.STOP:
                     return False

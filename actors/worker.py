@@ -112,7 +112,7 @@ async def _work_off(supervision: Supervision, seat: Seat, batch: list[Any]) -> N
         return
     for item in batch:
         if not is_going_on or seat.stopped.value:
-            _answer_error(item, ActorDeadError(f"{seat.ref} stopped before handling the message"))
+            _answer_error(item, ActorDeadError(f"{seat.title} stopped before handling the message"))
             continue
         try:
             await _handle(seat, [item])

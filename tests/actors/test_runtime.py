@@ -86,6 +86,9 @@ async def test_an_actor_that_stopped_is_freed_at_once(runtime, log):
         gone = weakref.ref(ref.actor_inbox.actor)
         await ref.stop(block=False)
         assert gone() is None
+        gone_ref = weakref.ref(ref)
+        del ref
+        assert gone_ref() is None, "with its seat"
     finally:
         gc.enable()
 
