@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 CONFIGURATION = """\
 domains = ["localhost"]
 [xmpp]

@@ -1,9 +1,11 @@
 """Every command of the contract, stopped, running and as the demo; in full: ``python -m tests.scale.commands``."""
 
+import pytest
 import trio
 
 from tests.scale.commands import tour_demo, tour_running, tour_stopped
 
+pytestmark = pytest.mark.timeout(300)  # a hundred commands, each a process
 USERS = 500
 
 

@@ -163,6 +163,7 @@ STREAM_CASES = [
     ("from that is no JID", bound, b"<message from='@'/>", C.INVALID_FROM),
     ("stanza of servers", bound, b"<message xmlns='jabber:server'/>", C.INVALID_NAMESPACE),
     ("unknown element", bound, b"<telegram/>", C.UNSUPPORTED_STANZA_TYPE),
+    ("stanza of the stream's namespace", bound, b"<stream:iq id='1'><message/></stream:iq>", C.INVALID_NAMESPACE),
     ("element of an unknown namespace", bound, b"<enable xmlns='urn:nothing'/>", C.UNSUPPORTED_STANZA_TYPE),
     ("text between stanzas", bound, b"<presence/>hello<presence/>", C.BAD_FORMAT),
     ("text before login", opened, b"hello<presence/>", C.BAD_FORMAT),
