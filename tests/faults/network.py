@@ -1,8 +1,8 @@
 """A network that can be cut: two network namespaces with a cable (veth) between them, for a connection that dies unsaid.
 
-`Network` puts this thread, and so every process and socket that it makes from now on, into a namespace of its own; *far* is
-another one at the end of the cable, in which `connect` opens connections. After `cut` each packet in either direction is lost
-without a word: nobody answers, nobody refuses. All of it is gone when its processes are; nothing is left with the machine.
+A server runs at the *near* end (`Network.wrapping` before its command), `connect` opens connections from either one. After
+`cut` each packet in either direction is lost without a word: nobody answers, nobody refuses. This process stays where it is;
+only its sockets are elsewhere. All of it is gone when its processes are; nothing is left with the machine.
 """
 
 import ctypes
@@ -14,14 +14,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import trio
 
 from tests.faults.server import Server
 
-NEW_NETWORK = 0x40000000  # CLONE_NEWNET
-NEAR, FAR = "10.77.0.1", "10.77.0.2"
+A_NETWORK = 0x40000000  # CLONE_NEWNET
+End = Literal["near", "far"]
+ADDRESSES: dict[End, str] = {"near": "10.77.0.1", "far": "10.77.0.2"}
 HERE = Path("/proc/thread-self/ns/net")
 COMMAND_SECONDS = 10.0
 
@@ -48,60 +49,67 @@ def _being_in(namespace: Path) -> Iterator[None]:
     """This thread is in another namespace. Nothing may be awaited meanwhile."""
     before, there = os.open(HERE, os.O_RDONLY), os.open(namespace, os.O_RDONLY)
     try:
-        _call("setns", there, NEW_NETWORK)
+        _call("setns", there, A_NETWORK)
         yield
     finally:
-        _call("setns", before, NEW_NETWORK)
+        _call("setns", before, A_NETWORK)
         os.close(before)
         os.close(there)
 
 
 class Network:
-    """Both namespaces, from entering to leaving."""
+    """Both namespaces, from entering to leaving.
+
+    Attributes:
+        wrapping: what stands before a command that is to run at the near end.
+    """
 
     def __enter__(self) -> Self:
-        self._before = os.open(HERE, os.O_RDONLY)
-        _call("unshare", NEW_NETWORK)
-        # It holds the other namespace, until nobody has its standard input open any more.
-        self._holder = subprocess.Popen(["unshare", "-n", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._holders: dict[End, subprocess.Popen[bytes]] = {}
         try:
+            for end in ("near", "far"):
+                # It holds a namespace, until nobody has its standard input open any more.
+                holder = subprocess.Popen(["unshare", "-n", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                self._holders[end] = holder
+                assert holder.stdin is not None
+                assert holder.stdout is not None
+                holder.stdin.write(b"?")
+                holder.stdin.flush()
+                holder.stdout.read(1)  # `unshare` has done its work
             self._wire()
         except BaseException:
             self.__exit__()
             raise
+        self.wrapping = ("nsenter", f"--net={self._namespace('near')}", "--")
         return self
 
     def __exit__(self, *_: object) -> None:
-        _call("setns", self._before, NEW_NETWORK)
-        os.close(self._before)
-        self._holder.kill()
-        self._holder.communicate()
+        for holder in self._holders.values():
+            holder.kill()
+            holder.communicate()
+
+    def _namespace(self, end: End) -> Path:
+        return Path(f"/proc/{self._holders[end].pid}/ns/net")
 
     def _wire(self) -> None:
-        assert self._holder.stdin is not None
-        assert self._holder.stdout is not None
-        self._holder.stdin.write(b"?")
-        self._holder.stdin.flush()
-        self._holder.stdout.read(1)  # `unshare` has done its work
-        self._near("link", "set", "lo", "up")
-        self._near("link", "add", "near", "type", "veth", "peer", "name", "far", "netns", str(self._holder.pid))
-        for run, name, address in ((self._near, "near", NEAR), (self._far, "far", FAR)):
-            run("address", "add", f"{address}/24", "dev", name)
-            run("link", "set", name, "up")
+        self._ip("near", "link", "set", "lo", "up")
+        self._ip(
+            "near", "link", "add", "near", "type", "veth", "peer", "name", "far", "netns", str(self._holders["far"].pid)
+        )
+        for end, address in ADDRESSES.items():
+            self._ip(end, "address", "add", f"{address}/24", "dev", end)
+            self._ip(end, "link", "set", end, "up")
         # Who knows the other's address for ever does not notice that nobody answers to it.
-        hardware = {name: self._hardware(name) for name in ("near", "far")}
-        self._near("neighbour", "add", FAR, "lladdr", hardware["far"], "dev", "near", "nud", "permanent")
-        self._far("neighbour", "add", NEAR, "lladdr", hardware["near"], "dev", "far", "nud", "permanent")
+        hardware = {end: self._hardware(end) for end in ADDRESSES}
+        for end, other in (("near", "far"), ("far", "near")):
+            words = (ADDRESSES[other], "lladdr", hardware[other], "dev", end, "nud", "permanent")
+            self._ip(end, "neighbour", "add", *words)
 
-    def _near(self, *words: str) -> str:
-        return self._run("ip", *words)
+    def _ip(self, end: End, *words: str) -> str:
+        return self._run("nsenter", f"--net={self._namespace(end)}", "ip", *words)
 
-    def _far(self, *words: str) -> str:
-        return self._run("nsenter", "-t", str(self._holder.pid), "-n", "ip", *words)
-
-    def _hardware(self, name: str) -> str:
-        run = self._near if name == "near" else self._far
-        words = run("-o", "link", "show", name).split()
+    def _hardware(self, end: End) -> str:
+        words = self._ip(end, "-o", "link", "show", end).split()
         return words[words.index("link/ether") + 1]
 
     @staticmethod
@@ -111,26 +119,29 @@ class Network:
             raise OSError(f"{' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
-    async def connect(self, port: int) -> trio.SocketStream:
-        """A connection from the far end to a port of the near one."""
-        with _being_in(Path(f"/proc/{self._holder.pid}/ns/net")):
-            sock = socket.socket()  # it stays there, wherever it is used
-        far = trio.socket.from_stdlib_socket(sock)
-        await far.connect((NEAR, port))
-        return trio.SocketStream(far)
+    def socket(self, end: End) -> socket.socket:
+        """A socket of this end; it stays there, wherever it is used."""
+        with _being_in(self._namespace(end)):
+            return socket.socket()
+
+    async def connect(self, end: End, port: int) -> trio.SocketStream:
+        """A connection from this end to a port of the near one."""
+        sock = trio.socket.from_stdlib_socket(self.socket(end))
+        await sock.connect((ADDRESSES["near"], port))
+        return trio.SocketStream(sock)
 
     def cut(self) -> None:
         """From now on every packet is lost, in both directions: the far end has no address any more."""
-        self._far("address", "flush", "dev", "far")
+        self._ip("far", "address", "flush", "dev", "far")
 
 
-class FarHost:
-    """A server, as clients at the far end reach it; in the place of a `Server`."""
+class Host:
+    """A server at the near end, as clients of one end reach it; in the place of a `Server`."""
 
-    def __init__(self, server: Server, network: Network) -> None:
-        self._network = network
+    def __init__(self, server: Server, network: Network, end: End) -> None:
+        self._network, self._end = network, end
         self.name, self.ports, self.tls = server.name, server.ports, server.tls
 
     async def connect(self, listener: str) -> trio.SocketStream:
         """See `Server.connect`."""
-        return await self._network.connect(self.ports[listener])
+        return await self._network.connect(self._end, self.ports[listener])

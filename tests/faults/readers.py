@@ -18,7 +18,7 @@ import trio
 
 from engine.limits import OUTPUT_BYTES
 from tests.faults.bystanders import BAR_MS, SHORT_BAR_MS, Bystanders
-from tests.faults.network import FarHost, Network, missing
+from tests.faults.network import Host, Network, missing
 from tests.faults.outcome import Outcome, Scale
 from tests.faults.peers import beside_peers, enter_peer
 from tests.faults.server import Server
@@ -167,7 +167,7 @@ class Scene:
                 )
             self.problems += [f"{what}: {problem}" for problem in bystanders.verdict()]
             await bob.is_cut_off()
-            await self._is_all_there(nursery, talk, what, bob.jid, has_counted=counts)
+            await self._is_all_there(nursery, self.server, talk, what, bob.jid, has_counted=counts)
             for client in (alice, frank):
                 await client.leaves()
             nursery.cancel_scope.cancel()
@@ -181,16 +181,18 @@ class Scene:
         what = "half-open"
         plain, counting = READERS[len(self.talks) : len(self.talks) + 2]
         talks = [self._new_talk(), self._new_talk()]
-        host = self.server if network is None else cast("Server", FarHost(self.server, network))
-        bystanders = Bystanders(self.server, self.bar_ms)
+        far = near = self.server
+        if network is not None:
+            far, near = (cast("Server", Host(self.server, network, end)) for end in ("far", "near"))
+        bystanders = Bystanders(near, self.bar_ms)
         async with trio.open_nursery() as nursery:
-            frank = await enter(nursery, self.server, Talk(), FRANK)
+            frank = await enter(nursery, near, Talk(), FRANK)
             senders = [
-                await enter(nursery, self.server, talk, sender, counts=True)
+                await enter(nursery, near, talk, sender, counts=True)
                 for talk, sender in zip(talks, (ALICE, BOB), strict=True)
             ]
-            bob = await enter(nursery, host, talks[0], plain)
-            ben = await enter(nursery, host, talks[1], counting, counts=True)
+            bob = await enter(nursery, far, talks[0], plain)
+            ben = await enter(nursery, far, talks[1], counting, counts=True)
             await frank.hears_presence(bob.jid)
             watching = Watching(frank)
             for sender, address in zip(senders, (plain, counting), strict=True):
@@ -210,23 +212,28 @@ class Scene:
                         await trio.sleep(1.0)
                         await frank.asks("<ping xmlns='urn:xmpp:ping'/>")
             took = time.monotonic() - began
-            if took > NOTICE_SECONDS:
-                self.problems.append(f"{what}: noticed after {took:.1f} s")
-            if all(talk.is_settled() for talk in talks):
-                self.problems.append(f"{what}: everything was shown: the fault did not bite")
-            self.problems += [f"{what}: {problem}" for problem in bystanders.verdict()]
+            self._judge_half_open(took, talks, bystanders)
             for talk, reader in zip(talks, (bob, ben), strict=True):
-                await self._is_all_there(nursery, talk, what, reader.jid, has_counted=reader is ben)
+                await self._is_all_there(nursery, near, talk, what, reader.jid, has_counted=reader is ben)
             for client in (*senders, frank):
                 await client.leaves()
             nursery.cancel_scope.cancel()
         kind = "a network that was cut" if network else "a client that is silent"
         self.figures.append(f"{what} ({kind}): noticed after {took:.1f} s, others' p99 {bystanders.words()}")
 
-    async def _is_all_there(self, nursery: trio.Nursery, talk: Talk, what: str, jid: str, *, has_counted: bool) -> None:
+    def _judge_half_open(self, took: float, talks: list[Talk], bystanders: Bystanders) -> None:
+        if took > NOTICE_SECONDS:
+            self.problems.append(f"half-open: noticed after {took:.1f} s")
+        if all(talk.is_settled() for talk in talks):
+            self.problems.append("half-open: everything was shown: the fault did not bite")
+        self.problems += [f"half-open: {problem}" for problem in bystanders.verdict()]
+
+    async def _is_all_there(
+        self, nursery: trio.Nursery, server: Server, talk: Talk, what: str, jid: str, *, has_counted: bool
+    ) -> None:
         """Bob is back."""
         address, _, device = jid.partition("/")
-        bob = await enter(nursery, self.server, talk, address, device=device)
+        bob = await enter(nursery, server, talk, address, device=device)
         if has_counted and not await until(talk.is_settled):
             missing = talk.sent.keys() - talk.shown.get(address, {}).keys()
             self.problems.append(f"{what}: back again, Bob is not shown {len(missing)} of {len(talk.sent)}")
@@ -286,6 +293,7 @@ async def half_open(bar_ms: float, show: Callable[[str], None]) -> Scene:
         server.config.write_text(
             text.replace('direct_tls_listen = ["127.0.0.1:0"]', 'direct_tls_listen = ["0.0.0.0:0"]')
         )
+        server.wrapping = () if network is None else network.wrapping
         scene = Scene(server, bar_ms)
         async with server:
             await scene.is_half_open(network)

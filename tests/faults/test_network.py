@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.faults.network import NEAR, Network, missing
+from tests.faults.network import ADDRESSES, Network, missing
 
 SILENCE_SECONDS = 0.5
 
@@ -19,8 +19,11 @@ def namespace() -> Path:
 async def test_nothing_passes_after_the_cut_and_nobody_says_so():
     before = namespace()
     with Network() as network:
-        (listener,) = await trio.open_tcp_listeners(0, host=NEAR)
-        far = await network.connect(listener.socket.getsockname()[1])
+        sock = trio.socket.from_stdlib_socket(network.socket("near"))
+        await sock.bind((ADDRESSES["near"], 0))
+        sock.listen()
+        listener = trio.SocketListener(sock)
+        far = await network.connect("far", sock.getsockname()[1])
         near = await listener.accept()
         for one, other in ((near, far), (far, near)):
             await one.send_all(b"before")
