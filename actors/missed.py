@@ -5,7 +5,9 @@ client of an account got (`engine.clients`). A client that reads the archive (XE
 then given nothing by the server; so what was missed waits for `NEW_CLIENT_SECONDS` for a client that was never here, for
 `READER_SECONDS` for one that has read the archive before, and not at all for one that was here and did not.
 
-It comes page by page, the next one when the one before is written: a line may be slow, and much may have waited.
+It comes page by page, the next one when the one before is written: a line may be slow, and much may have waited. A page that
+waits for its client's decision stays here if it is no longer than `CLIENT_BYTES`; a longer one is fetched anew, so that a
+thousand clients that log in do not have a thousand pages in memory, nor get them all in the same moment.
 """
 
 from typing import Final
@@ -19,6 +21,7 @@ from engine import delivery
 from engine import messages as m
 from engine.catch_up import CatchUp, Given
 from engine.clients import family_of
+from engine.limits import CLIENT_BYTES
 from engine.presence import Presence
 
 NEW_CLIENT_SECONDS: Final = 2.0
@@ -63,6 +66,7 @@ class Missed:
         self._read_up_to = 0  # archive id up to which it has read, since it logged in
         self._waiting: m.MissedFetched | None = None
         self._patience: Timer | None = None
+        self._has_waited = False
         self._noted: m.MoveCursor | None = None  # what the archiver was told last
 
     def begin(self, presence: Presence) -> None:
@@ -109,8 +113,9 @@ class Missed:
             self._outlet.begin_behind(page.after)
         self._since = self._since or page.after
         seconds = READER_SECONDS if self._is_reader else _PATIENCE[page.fetches]
-        if self._is_new and page.chats and seconds and not self._read_up_to:
-            self._waiting = page
+        if self._is_new and page.chats and seconds and not (self._read_up_to or self._has_waited):
+            size = sum(len(chat.payload) + len(chat.body) for chat in page.chats)
+            self._waiting = page if size <= CLIENT_BYTES else None
             self._patience = self._office.schedule(seconds, EndPatience())
         else:
             self._give(page)
@@ -129,10 +134,13 @@ class Missed:
 
     def end_patience(self) -> None:
         """What it missed, and did not read itself, is given to it."""
-        page = self._waiting
+        page, is_waiting = self._waiting, self._patience is not None
         self.cancel()
         if page is not None:
             self._give(page)
+        elif is_waiting:
+            self._has_waited = True
+            self._fetch()
 
     def note(self) -> None:
         """Note how far this client has got for sure, so that it begins there the next time."""

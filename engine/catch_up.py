@@ -7,13 +7,14 @@ been given to this client, or is none of its business. What is told with a small
 A session that takes no chats (not available, negative priority) may still get one that is addressed to it alone. Such are
 remembered, so that they are not given again when the session catches up.
 
-**Limits**: `HELD_CHATS` and `EARLY_CHATS`. What does not fit into the first is read from the archive once more.
+**Limits**: `HELD_CHATS`, `CLIENT_BYTES` of them, and `EARLY_CHATS`. What is not held is read from the archive once more.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from engine.limits import CLIENT_BYTES
 from engine.messages import DeliverChat, DeliverCopy
 
 HELD_CHATS: Final = 1_000
@@ -44,6 +45,7 @@ class CatchUp:
         self.is_current = False
         self.is_fetching = False
         self._held: list[Given] = []  # nearly always empty, where a deque takes 0.7 KB
+        self._held_bytes = 0
         self._first_dropped = 0
         self._early: dict[int, None] = {}
 
@@ -56,6 +58,7 @@ class CatchUp:
         """The session takes no chats for now; what comes meanwhile is fetched later."""
         self.is_current = self.is_fetching = False
         self._held.clear()
+        self._held_bytes = 0
         self._first_dropped = 0
 
     def take(self, event: Given) -> bool:
@@ -94,6 +97,7 @@ class CatchUp:
         events: list[Given] = []
         while held and (is_last or held[0].chat.id <= up_to):
             event = held.popleft()
+            self._held_bytes -= _size_of(event)
             number = event.chat.id
             while number and missed and missed[0].chat.id < number:
                 events.append(missed.popleft())
@@ -120,8 +124,14 @@ class CatchUp:
             self._early.clear()
 
     def _hold(self, event: Given) -> None:
-        if len(self._held) < HELD_CHATS and not self._first_dropped:
+        size = self._held_bytes + _size_of(event)
+        if len(self._held) < HELD_CHATS and size <= CLIENT_BYTES and not self._first_dropped:
             self._held.append(event)
+            self._held_bytes = size
         elif event.chat.id and not self._first_dropped:
             self._first_dropped = event.chat.id
         # what is not archived may be lost, as on any network
+
+
+def _size_of(event: Given) -> int:
+    return len(event.chat.payload) + len(event.chat.body)

@@ -14,7 +14,8 @@ Python's or SQLite's own error; nothing was written, and the caller sends the dr
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from engine.jid import Jid
+from engine.limits import WAITING_PAGE_BYTES
 from engine.messages import Chat
 from engine.ports import NOTHING, Cursor, Draft, Notes, StorageUnavailable, Stored
 from index import clients, files, readings
@@ -125,7 +127,8 @@ class SqliteArchive:
         }
 
         def read(connection: sqlite3.Connection) -> list[Any]:
-            return connection.execute(_MISSED, values).fetchall()
+            with closing(connection.execute(_MISSED, values)) as rows:
+                return list(_page(rows))
 
         return [chat_of(row) for row in await self._island.run(self._database.read, read)]
 
@@ -281,6 +284,16 @@ _LEDGER: Final = """
     ) AS side JOIN address AS owner ON owner.id = side.owner JOIN address AS peer ON peer.id = side.peer
     ORDER BY role, owner.jid
 """
+
+
+def _page(rows: Iterable[Any]) -> Iterator[Any]:
+    """Up to the one that makes them more than a page: each may have a quarter of a MiB, and all of it is copied and checked."""
+    size = 0
+    for place, row in enumerate(rows):
+        yield row
+        size += sum(len(text) for text in row[-3:-1] if isinstance(text, str))  # body and payload
+        if place and size > WAITING_PAGE_BYTES:
+            return
 
 
 def _resent(connection: sqlite3.Connection, first: dict[tuple[int, str], int]) -> Iterable[tuple[int, int]]:

@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from engine.jid import Jid
+from engine.limits import WAITING_PAGE_BYTES
 from engine.messages import Chat
 from engine.ports import NOTHING, Cursor, Draft, Notes, StorageUnavailable, Stored
 from index.clients import CLIENTS_PER_ACCOUNT
@@ -90,7 +91,13 @@ class MemoryArchive:
             for message_id, entry in self._of_owner.get(session.bare, ())
             if message_id > after and is_missed(entry, self._chats[message_id])
         )
-        return [msgspec.structs.replace(chat) for chat in islice(found, limit)]
+        size, page = 0, list[Chat]()
+        for chat in islice(found, limit):
+            page.append(msgspec.structs.replace(chat))
+            size += len(chat.body) + len(chat.payload)
+            if len(page) > 1 and size > WAITING_PAGE_BYTES:
+                break
+        return page
 
     async def cursor(self, owner: str, family: str) -> tuple[Cursor | None, int]:
         """See `engine.ports.Archive.cursor`."""

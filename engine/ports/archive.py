@@ -78,7 +78,8 @@ class Archive(Protocol):
         """Chats that the account of `session` received after the archive id `after`, oldest first.
 
         Also what its other sessions sent to itself or, if `has_copies`, to anyone. The sender's full JID, the address and the
-        alias are as they were; `is_delayed` is set.
+        alias are as they were; `is_delayed` is set. At most `limit`; the one that makes them more than `WAITING_PAGE_BYTES` is
+        the last one, so that whoever cuts a page sees that there are more.
         """
 
     async def cursor(self, owner: str, family: str) -> tuple[Cursor | None, int]:

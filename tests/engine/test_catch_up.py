@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from engine import catch_up as module
 from engine.catch_up import EARLY_CHATS, CatchUp
 from engine.jid import Jid
+from engine.limits import CLIENT_BYTES
 from engine.messages import Chat, DeliverChat
 
 ANN, BEN = Jid("ann@x.org", "desk"), Jid("ben@x.org")
@@ -77,6 +78,18 @@ def test_what_does_not_fit_is_read_once_more(monkeypatch):
     assert catch_up.is_fetching
     assert catch_up.given == 4
     assert ids(catch_up.finish([told(5), told(6)], 6, is_last=True)) == [5, 6]
+    assert catch_up.is_current
+
+
+def test_of_long_chats_fewer_are_held():
+    catch_up = CatchUp()
+    catch_up.begin()
+    for number in (3, 4, 5, 6):
+        catch_up.take(told(number, "x" * (CLIENT_BYTES // 2)))
+    assert ids(catch_up.finish([told(1)], 5, is_last=True)) == [1, 3, 4]
+    assert ids(catch_up.finish([told(5), told(6)], 6, is_last=False)) == [5, 6]
+    catch_up.take(told(7, "x" * CLIENT_BYTES))  # there is room again
+    assert ids(catch_up.finish([], 7, is_last=True)) == [7]
     assert catch_up.is_current
 
 

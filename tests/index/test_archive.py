@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.jid import Jid
+from engine.limits import WAITING_PAGE_BYTES
 from engine.ports import Cursor, Draft, Notes, StorageUnavailable, Stored
 from index.archive import SqliteArchive
 from index.asyncio_island import Island
@@ -114,6 +115,13 @@ async def test_an_alias_message_comes_back_with_its_alias(archive):
     for owner in (B, C):
         (back,) = await archive.missed(Jid(owner, "new"), 0, 10, has_copies=False)
         assert (back.sender.full, back.to, back.via) == (f"{A}/desk", Jid(TEAM), Jid(TEAM))
+
+
+async def test_of_what_waits_little_more_than_a_page_is_read(archive):
+    await archive.commit([says(A, B, "x" * (WAITING_PAGE_BYTES // 5)) for _ in range(20)])
+    assert len(await bodies(archive, B)) == 3  # a body is in the payload, too
+    await archive.commit([says(A, C, "x" * 2 * WAITING_PAGE_BYTES) for _ in range(3)])
+    assert len(await bodies(archive, C)) == 2  # the first one in any case, and the one that shows that there are more
 
 
 async def test_waiting_is_oldest_first_and_bounded(archive):

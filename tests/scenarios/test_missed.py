@@ -101,3 +101,21 @@ async def test_in_order_while_others_write(stage: Stage):
         await alice.says("bob@example.com", str(number))
     await bob.hears_message("79")
     assert bob.messages() == [str(number) for number in range(79)]
+
+
+@play
+async def test_a_new_client_gets_more_than_waits_in_memory_for_it(stage: Stage):
+    alice, bob = await stage.enter("alice"), await stage.enter("bob", "desk")
+    await stage.settle(bob)
+    await bob.leaves()
+    await alice.hears_unavailable(bob.jid)
+    texts = [f"{number} {'long ' * 6_000}".strip() for number in range(4)]
+    for text in texts:
+        await alice.says(bob.bare, text)
+    await stage.settle(alice)
+    phone = await stage.enter("bob", "phone")
+    await alice.says(bob.bare, "and then")
+    for text in (*texts, "and then"):
+        await phone.hears_message(text)
+    await stage.settle(phone)
+    assert phone.messages() == []
