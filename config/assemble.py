@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import trio
 
+from actors.backlog import Backlog
 from actors.directory import Directory
 from actors.pulse import Pulse
 from actors.registrar import administer
@@ -135,7 +136,14 @@ class _Server:
             extensions=frozenset(mux.nonzas),
         )
         self._sessions = Sessions(self._runtime, self._directory, stores.journal, random_token)
-        self._reception = Reception(self._runtime, stores.accounts, self._sessions, mux, settings.limits)
+        self._reception = Reception(
+            self._runtime,
+            stores.accounts,
+            self._sessions,
+            mux,
+            settings.limits,
+            is_behind=Backlog(self._runtime, self._directory).is_behind,
+        )
         self._gateways: list[ActorRef[Any]] = []
         self._pulse = Pulse()
         self._meter = Meter(

@@ -8,16 +8,25 @@ for. Measured per echo of 200 bytes, 50 clients: trio's `SocketStream` 23 us, a 
 Rules: a source is called when its socket is ready and never blocks. It reads a bounded amount and is called again in the next
 pass if there is more, so none starves another. After `BATCH` sources or `BATCH_SECONDS` the actors get their turn, what they
 have to say is written, and all other trio tasks get theirs. A source that raises is told `on_failure`, and only that source.
+
+**When there is not enough for all.** A pass that took `PASS_SECONDS`, or actors and archive that are behind, mean that somebody
+waits for others. From then on, until `CALM_SECONDS` after it was so the last time, `gateways.dues` knows who used how much; a
+pass is one batch, and in it who owes least is called first. So a session that says something now and then waits for one
+batch, however many others have always more to say; those share what is left, and nothing is left unused while anybody wants
+it. Who owes much is not called while actors and archive are behind, because what he says would stand before everybody's there.
 """
 
 import selectors
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from math import inf
 from time import perf_counter
 from typing import Final, Protocol
 
 import trio
+
+from gateways.dues import BULK_SECONDS, Dues
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
@@ -27,6 +36,25 @@ BATCH: Final = 64
 
 BATCH_SECONDS: Final = 0.004
 """And after so long in any case: a full read may hold hundreds of stanzas."""
+
+PASS_SECONDS: Final = 0.010
+"""A pass that takes longer makes people wait for others: with 64 sources of 40 us and their actors it takes some 5 ms."""
+
+CALM_SECONDS: Final = 1.0
+"""Of passes in which nobody waited, before nobody's use is looked at any more."""
+
+LOOK_SECONDS: Final = 0.010
+"""Between two looks at whether those inside are behind, while nobody waits."""
+
+LOOK_COST: Final = 8
+"""A pass in which turns are fair takes so many times as long as it took to learn who is ready: 1 ms for 1,000, so that no more
+than a ninth is spent on being fair."""
+
+BEHIND_SECONDS: Final = 0.001
+"""When only those are ready who have to wait for those inside."""
+
+PATIENCE_SECONDS: Final = 0.1
+"""For those inside: then there is one batch for those who owe much, too. A disk may be stuck, and reading goes on."""
 
 
 class Source(Protocol):
@@ -44,13 +72,26 @@ class Poller:
 
     Args:
         batch: what sources tell the actors within it is handled at its end (`Runtime.batch`).
+        is_behind: those inside have not done yet what they were told.
+        clock: seconds, of the processor's time.
     """
 
-    def __init__(self, batch: Callable[[], AbstractContextManager[object]]) -> None:
+    def __init__(
+        self,
+        batch: Callable[[], AbstractContextManager[object]],
+        is_behind: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self._watched: dict[int, tuple[Source, int]] = {}  # by descriptor, as the selector has them
         self._batch = batch
         self._is_closed = False
+        self._is_behind = is_behind
+        self._clock = clock
+        self._dues = Dues()
+        self._is_fair_until = 0.0
+        self._look_at = 0.0
+        self._patient_until = 0.0
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -72,24 +113,74 @@ class Poller:
             self._watched[descriptor] = source, events
             self._selector.modify(descriptor, events)
 
+    def forget(self, source: Source) -> None:
+        """It is no more."""
+        self._dues.forget(source)
+
     async def run(self) -> None:
         """Wait and call, for ever."""
-        selector, watched, batch = self._selector, self._watched, self._batch
         while True:
-            await trio.lowlevel.wait_readable(selector.fileno())
-            # With whom each of them is for: another source may close it meanwhile, and a new socket have its number.
-            ready = [(key.fd, events, watched.get(key.fd)) for key, events in selector.select(0)]
-            done = 0
-            while done < len(ready):
-                if done:
-                    await trio.lowlevel.checkpoint()
-                end, late = done + BATCH, perf_counter() + BATCH_SECONDS
-                with batch():
-                    for descriptor, events, known in ready[done:end]:
-                        self._call(descriptor, events, known)
-                        done += 1
-                        if perf_counter() > late:
-                            break
+            await trio.lowlevel.wait_readable(self._selector.fileno())
+            began = self._clock()
+            if began > self._is_fair_until:
+                await self._pass(began)
+            elif not self._pass_fairly(began):
+                await trio.sleep(BEHIND_SECONDS)
+
+    async def _pass(self, began: float) -> None:
+        """Call all that are ready."""
+        clock, watched, batch = self._clock, self._watched, self._batch
+        # With whom each of them is for: another source may close it meanwhile, and a new socket have its number.
+        ready = [(key.fd, events, watched.get(key.fd)) for key, events in self._selector.select(0)]
+        done, now = 0, began
+        while done < len(ready):
+            if done:
+                await trio.lowlevel.checkpoint()
+            end, late = done + BATCH, now + BATCH_SECONDS
+            with batch():
+                for descriptor, events, known in ready[done:end]:
+                    self._call(descriptor, events, known)
+                    done += 1
+                    if clock() > late:
+                        break
+            now = clock()
+            if now > self._look_at:
+                self._look_at = now + LOOK_SECONDS
+                if now > began + PASS_SECONDS or self._is_behind():
+                    self._dues.clear()
+                    self._is_fair_until = now + CALM_SECONDS
+                    return  # who was not called is ready still
+
+    def _pass_fairly(self, began: float) -> int:
+        """Call some of those that are ready, who owes least first; how many."""
+        clock, dues, watched = self._clock, self._dues, self._watched
+        found = [(key.fd, events, watched.get(key.fd)) for key, events in self._selector.select(0)]
+        looked = clock()
+        ready = [(dues.wait(known[0], looked), fd, events, known) for fd, events, known in found if known is not None]
+        ready.sort(key=_owed)
+        most = BULK_SECONDS
+        if looked > self._patient_until or not self._is_behind():
+            most, self._patient_until = inf, looked + PATIENCE_SECONDS
+        used: list[tuple[Source, float]] = []
+        before = began_calls = clock()
+        late = before + max(BATCH_SECONDS, (before - began) * LOOK_COST)
+        with self._batch():
+            for owed, descriptor, events, known in ready:
+                if owed > most:
+                    break
+                dues.meet(known[0])
+                self._call(descriptor, events, known)
+                now = clock()
+                used.append((known[0], now - before))
+                before = now
+                if now > late:
+                    break
+        if used:  # what the actors did with it and what they wrote belongs to those who told them
+            now = clock()
+            dues.charge(used, (now - began_calls) / max(before - began_calls, 1e-9), now)
+        if len(used) < len(ready):
+            self._is_fair_until = clock() + CALM_SECONDS
+        return len(used)
 
     def _call(self, descriptor: int, events: int, was_for: tuple[Source, int] | None) -> None:
         known = self._watched.get(descriptor)
@@ -106,3 +197,7 @@ class Poller:
         self._is_closed = True
         self._watched.clear()
         self._selector.close()
+
+
+def _owed(ready: tuple[float, int, int, object]) -> float:
+    return ready[0]

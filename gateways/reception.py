@@ -67,6 +67,7 @@ class Reception:
         clock: seconds since 1970.
         half_open: bound of the connections that are not logged in.
         budget: of memory for all clients.
+        is_behind: the actors or the archive have not done yet what they were told.
 
     Attributes:
         poller, deadlines, handshakes, throttle, logins, budget: shared by all connections.
@@ -83,6 +84,7 @@ class Reception:
         clock: Callable[[], float] = time.time,
         half_open: int = HALF_OPEN,
         budget: Budget | None = None,
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         self.runtime = runtime
         self.start_session = sessions.start
@@ -91,7 +93,7 @@ class Reception:
         self.mux = mux
         self.limits = limits
         self.clock = clock
-        self.poller = Poller(runtime.batch)
+        self.poller = Poller(runtime.batch, is_behind)
         self.deadlines = Deadlines(runtime.batch)
         self.handshakes = Handshakes()
         self.throttle = Throttle(limits.logins_per_minute)

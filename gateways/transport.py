@@ -302,6 +302,7 @@ class TcpTransport:
             return
         self._is_closed = True
         self._poller.watch(self._stream.sock, self, 0)
+        self._poller.forget(self)
         if self._is_ending and not self._queue:
             self._stream.close()
         else:

@@ -1,0 +1,225 @@
+"""What sources owe of the processor, and what that means for whose turn is next."""
+
+import contextlib
+import os
+import selectors
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import trio
+
+from gateways.dues import BULK_SECONDS, FREE_SHARE, MOST_SECONDS, Dues
+from gateways.poller import BATCH_SECONDS, CALM_SECONDS, PASS_SECONDS, READ, Poller
+
+HEAVY_SECONDS = 0.001
+LIGHT_SECONDS = 0.0003
+
+
+def owing(seconds: float, now: float) -> Dues:
+    dues = Dues()
+    dues.meet("a")
+    dues.charge([("a", seconds)], 1.0, now)
+    return dues
+
+
+def test_what_is_used_is_forgiven_with_time():
+    dues = owing(0.004, 10.0)
+    assert dues.wait("a", 10.1) == pytest.approx(0.004 - 0.1 * FREE_SHARE)
+    assert dues.wait("a", 10.1) > dues.wait("new", 10.1) == BULK_SECONDS
+    dues = owing(0.004, 10.0)
+    assert dues.wait("a", 10.3) == 0.0
+
+
+def test_nothing_is_forgiven_while_there_is_more_to_do():
+    dues = owing(0.004, 10.0)
+    dues.wait("a", 10.0)
+    assert dues.wait("a", 20.0) == pytest.approx(0.004)
+    dues.charge([("a", 0.001)], 2.0, 20.0)
+    assert dues.wait("a", 20.05) == pytest.approx(0.004 + 0.002 - 0.05 * FREE_SHARE)
+
+
+def test_nobody_owes_more_than_the_most():
+    dues = owing(0.0, 1.0)
+    for _ in range(3):
+        dues.charge([("a", MOST_SECONDS)], 1.0, 1.0)
+    assert dues.wait("a", 1.0) == MOST_SECONDS
+    dues.forget("a")
+    dues.forget("never there")
+    dues.charge([("a", 1.0)], 1.0, 1.0)  # it ended in its turn
+    assert len(dues) == 0
+
+
+class Clock:
+    """Goes on when somebody works."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Worker:
+    """A source that has something to say, all the time or when it is told to, and takes its time for it."""
+
+    def __init__(self, crowd: "Crowd", seconds: float) -> None:
+        self._crowd = crowd
+        self._seconds = seconds
+        self.turns = 0
+        self.since: float | None = None
+        self.longest = 0.0
+
+    def fileno(self) -> int:
+        return self._crowd.numbers[self]
+
+    def on_ready(self, _events: int) -> None:
+        clock = self._crowd.clock
+        clock.now += self._seconds
+        self.turns += 1
+        if self.since is not None:
+            self.longest = max(self.longest, clock.now - self.since)
+            self.since = None
+            self._crowd.ready.discard(self)
+
+    def on_failure(self, error: Exception) -> None:
+        raise error
+
+
+class Crowd(selectors.DefaultSelector):
+    """A selector in memory, of those who say that they are ready. Its own descriptor can always be read."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.ready: set[Worker] = set()
+        self.numbers: dict[Worker, int] = {}
+        self._keys: dict[int, selectors.SelectorKey] = {}
+        self._near, self._far = os.pipe()
+        os.write(self._far, b"x")
+
+    def add(self, poller: Poller, seconds: float, *, is_ready: bool) -> Worker:
+        worker = Worker(self, seconds)
+        self.numbers[worker] = len(self.numbers) + 1_000_000
+        poller.watch(worker, worker, READ)  # type: ignore[arg-type]
+        if is_ready:
+            self.ready.add(worker)
+        return worker
+
+    def register(self, fileobj, events, data=None):
+        key = selectors.SelectorKey(fileobj, fileobj, events, data)
+        self._keys[fileobj] = key
+        return key
+
+    def get_map(self):
+        return self._keys
+
+    def select(self, timeout=None):
+        self.clock.now += 1e-6 * len(self.ready)
+        return [(self._keys[fd], READ) for worker, fd in self.numbers.items() if worker in self.ready]
+
+    def fileno(self) -> int:
+        return self._near
+
+    def close(self) -> None:
+        super().close()
+        os.close(self._near)
+        os.close(self._far)
+
+
+@contextlib.asynccontextmanager
+async def polling(
+    monkeypatch: pytest.MonkeyPatch, is_behind: Callable[[], bool] = lambda: False
+) -> AsyncIterator[tuple[Poller, Crowd]]:
+    clock = Clock()
+    crowd = Crowd(clock)
+    monkeypatch.setattr(selectors, "DefaultSelector", lambda: crowd)
+    poller = Poller(contextlib.nullcontext, is_behind, clock)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(poller.run)
+        yield poller, crowd
+        nursery.cancel_scope.cancel()
+    poller.close()
+
+
+async def until(crowd: Crowd, seconds: float) -> None:
+    """So much work was done."""
+    end = crowd.clock.now + seconds
+    while crowd.clock.now < end:
+        await trio.lowlevel.checkpoint()
+
+
+async def turns_of_others() -> None:
+    for _ in range(10):
+        await trio.lowlevel.checkpoint()
+
+
+async def speaks(crowd: Crowd, light: Worker, times: int) -> None:
+    """Says something each 20 ms, when the last one was heard."""
+    for _ in range(times):
+        light.since = crowd.clock.now
+        crowd.ready.add(light)
+        while light.since is not None:
+            await trio.lowlevel.checkpoint()
+        await until(crowd, 0.02)
+
+
+async def test_a_light_one_is_served_at_once_beside_a_thousand_heavy_ones(monkeypatch: pytest.MonkeyPatch):
+    async with polling(monkeypatch) as (poller, crowd):
+        heavy = [crowd.add(poller, HEAVY_SECONDS, is_ready=True) for _ in range(1_000)]
+        light = crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+        await until(crowd, 2.0)  # all had a first turn: until then nobody knows who is heavy
+        began, turns = crowd.clock.now, sum(worker.turns for worker in heavy)
+        await speaks(crowd, light, 50)
+        elapsed, turns = crowd.clock.now - began, sum(worker.turns for worker in heavy) - turns
+        assert light.longest < 0.015  # one pass: 8 ms for 1,000, and its own
+        assert turns * HEAVY_SECONDS > 0.8 * elapsed  # and the others have what is left
+        assert max(worker.turns for worker in heavy) - min(worker.turns for worker in heavy) <= 2
+
+
+async def test_one_heavy_one_alone_is_not_slowed(monkeypatch: pytest.MonkeyPatch):
+    async with polling(monkeypatch) as (poller, crowd):
+        heavy = crowd.add(poller, HEAVY_SECONDS, is_ready=True)
+        crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+        began = crowd.clock.now
+        await until(crowd, 1.0)
+        alone = heavy.turns / (crowd.clock.now - began)
+        others = [crowd.add(poller, HEAVY_SECONDS, is_ready=True) for _ in range(100)]
+        await until(crowd, 2.0)
+        crowd.ready.difference_update(others)
+        before, began = heavy.turns, crowd.clock.now  # it owes much, and nobody else wants anything
+        await until(crowd, 1.0)
+        assert alone > 0.99 / HEAVY_SECONDS
+        assert (heavy.turns - before) / (crowd.clock.now - began) > 0.99 / HEAVY_SECONDS
+
+
+async def test_who_owes_much_waits_while_those_inside_are_behind(monkeypatch: pytest.MonkeyPatch):
+    is_behind = False
+    async with polling(monkeypatch, lambda: is_behind) as (poller, crowd):
+        heavy = [crowd.add(poller, HEAVY_SECONDS, is_ready=True) for _ in range(20)]
+        light = crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+        await until(crowd, 2 * len(heavy) * HEAVY_SECONDS + PASS_SECONDS)
+        assert HEAVY_SECONDS > BULK_SECONDS
+        is_behind = True
+        await turns_of_others()
+        turns = sum(worker.turns for worker in heavy)
+        light.since = crowd.clock.now
+        crowd.ready.add(light)
+        while light.since is not None:
+            await trio.lowlevel.checkpoint()
+        assert sum(worker.turns for worker in heavy) == turns
+        is_behind = False
+        while sum(worker.turns for worker in heavy) == turns:
+            await trio.lowlevel.checkpoint()
+
+
+async def test_nobody_is_counted_while_there_is_enough_for_all(monkeypatch: pytest.MonkeyPatch):
+    async with polling(monkeypatch) as (poller, crowd):
+        workers = [crowd.add(poller, 0.0001, is_ready=True) for _ in range(10)]
+        await until(crowd, 0.5)
+        assert len(poller._dues) == 0
+        workers += [crowd.add(poller, BATCH_SECONDS, is_ready=True) for _ in range(10)]
+        await until(crowd, 0.5)
+        assert len(poller._dues) == 20
+        crowd.ready.difference_update(workers[10:])
+        await until(crowd, CALM_SECONDS + 1.0)
+        assert crowd.clock.now > poller._is_fair_until
