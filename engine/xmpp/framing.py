@@ -10,13 +10,15 @@ what it means.
 """
 
 from collections import deque
+from itertools import pairwise
 from typing import Final, Protocol
+from xml.parsers import expat
 
 import msgspec
 
 from engine.errors import StreamCondition
 from engine.ports import Burst
-from engine.xmpp.parser import Closing, Opening, Parser, split
+from engine.xmpp.parser import Closing, Opening, Parser
 from engine.xmpp.xml import CLIENT, STREAMS, E, Element, StreamError, end_tag, serialise, standalone, start_tag
 
 FRAMING: Final = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -249,3 +251,27 @@ def _read_header(element: Element) -> Header:
 
 def _full(attributes: dict[str, str]) -> dict[str, str]:
     return {**attributes, "version": VERSION, "xml:lang": _LANGUAGE}
+
+
+def split(data: bytes) -> list[bytes]:
+    """Rendered elements, one after the other, each for itself."""
+    parser = expat.ParserCreate()
+    depth = 0
+    starts: list[int] = []
+
+    def start(_name: str, _attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth == 2:
+            starts.append(parser.CurrentByteIndex - len(_AROUND))
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.Parse(b"".join((_AROUND, data, b"</a>")), True)
+    return [data[one:other] for one, other in pairwise([*starts, len(data)])]
+
+
+_AROUND: Final = b"<a>"

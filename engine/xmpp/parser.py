@@ -17,9 +17,7 @@ times. expat also remembers each name of a document for ever, so a long stream m
 Size of a stanza: its bytes up to its end tag. Size of a token: the bytes of one tag.
 """
 
-import re
 from collections import deque
-from itertools import pairwise
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
 
@@ -27,8 +25,9 @@ import msgspec
 
 from engine.errors import StreamCondition
 from engine.limits import XML_ATTRIBUTES, XML_DEPTH, XML_ELEMENTS, XML_STREAM_BYTES, XML_TOKEN_BYTES
+from engine.xmpp.names import NAMES, attribute_name, split_name
 from engine.xmpp.tokens import find_tag_end, is_restricted, open_quote, until_opener
-from engine.xmpp.xml import XML, Element, StreamError, start_tag
+from engine.xmpp.xml import Element, StreamError, start_tag
 
 _SLICE_BYTES = 8_192
 """Given to expat at a time: its buffer grows to a multiple of this and stays."""
@@ -38,13 +37,6 @@ _EAGER_BYTES = 1_024
 
 _ELEMENT_BYTES = 256
 """In memory, beside its text and names."""
-
-_NOT_IN_URI: Final = re.compile(r"""[\x00-\x20"<>\\^`{|}]""")
-"""RFC 3986: a namespace is a URI (XML-NAMES, 2.1). Parsers put one of these between a namespace and a name, and fail at one
-that has it: who sends such a namespace on would cut off those who use them."""
-
-_CACHED_NAMES = 2_048
-"""Names of expat that are split already, shared by all streams; a full cache starts again from nothing."""
 
 _RESTRICTED = "DTD, entities, comments and instructions are not allowed"
 _WHITESPACE: Final = " \t\r\n"
@@ -274,13 +266,13 @@ class Parser:
     # -- what expat tells ----------------------------------------------------------------------------------------------
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        names = _NAMES.get(tag) or _split_name(tag)
+        names = NAMES.get(tag) or split_name(tag)
         if attributes:
             if len(attributes) > XML_ATTRIBUTES:
                 self._refuse(StreamCondition.POLICY_VIOLATION, f"an element with more than {XML_ATTRIBUTES} attributes")
             for key in attributes:
                 if " " in key:
-                    attributes = {_attribute_name(key): value for key, value in attributes.items()}
+                    attributes = {attribute_name(key): value for key, value in attributes.items()}
                     break
         element = Element(names[0], names[1], attributes)
         stack, text = self._stack, self._text
@@ -388,56 +380,3 @@ class Parser:
         self._is_closed = True
         self._rest.clear()
         self._expat = None  # its handlers are our methods: break the circle
-
-
-_NAMES: dict[str, tuple[str, str, str]] = {}
-
-
-def _split_name(tag: str) -> tuple[str, str, str]:
-    """``namespace name prefix``, as expat writes it, in parts: name, namespace, prefix."""
-    parts = tag.split(" ")
-    namespace, name, prefix = ("", tag, "") if len(parts) == 1 else (*parts, "")[:3]
-    _check_namespace(namespace)
-    if len(_NAMES) >= _CACHED_NAMES:
-        _NAMES.clear()
-    if len(tag) < _EAGER_BYTES:
-        _NAMES[tag] = (name, namespace, prefix)
-    return name, namespace, prefix
-
-
-def _attribute_name(key: str) -> str:
-    """The name of an attribute as `Element` has it."""
-    if " " not in key:
-        return key
-    namespace, name, *_ = key.split(" ")
-    _check_namespace(namespace)
-    return f"xml:{name}" if namespace == XML else f"{{{namespace}}}{name}"
-
-
-def _check_namespace(namespace: str) -> None:
-    if _NOT_IN_URI.search(namespace) is not None:
-        raise StreamError(StreamCondition.NOT_WELL_FORMED, "a namespace that is no URI")
-
-
-def split(data: bytes) -> list[bytes]:
-    """Rendered elements, one after the other, each for itself."""
-    parser = expat.ParserCreate()
-    depth = 0
-    starts: list[int] = []
-
-    def start(_name: str, _attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth == 2:
-            starts.append(parser.CurrentByteIndex - len(_AROUND))
-
-    def end(_name: str) -> None:
-        nonlocal depth
-        depth -= 1
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.Parse(b"".join((_AROUND, data, b"</a>")), True)
-    return [data[one:other] for one, other in pairwise([*starts, len(data)])]
-
-
-_AROUND: Final = b"<a>"

@@ -6,8 +6,9 @@ from engine.jid import Jid
 from engine.messages import Request
 from engine.xmpp.client import XmppClient
 from engine.xmpp.features import build_mux
+from engine.xmpp.framing import split
 from engine.xmpp.mux import Mux, Reply, Software
-from engine.xmpp.parser import Parser, split
+from engine.xmpp.parser import Parser
 from engine.xmpp.rendering import Renderer
 from engine.xmpp.xml import CLIENT, Element
 
