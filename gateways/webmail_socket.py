@@ -21,7 +21,7 @@ from actors.seat import describe
 from engine.limits import OUTPUT_BYTES
 from engine.ports import StorageUnavailable
 from engine.webmail import frames as f
-from gateways.connection import BACKPRESSURE_BYTES
+from gateways.connection_base import BACKPRESSURE_BYTES
 from gateways.deadlines import Deadline
 from gateways.reception import Reception
 from gateways.tap import Hold, Tap

@@ -20,7 +20,8 @@ from engine.limits import (
 )
 from engine.xmpp.stream import ClientStream
 from gateways.budget import Budget
-from gateways.connection import BACKPRESSURE_BYTES, Connection
+from gateways.connection import Connection
+from gateways.connection_base import BACKPRESSURE_BYTES
 from gateways.tap import BURST_SECONDS
 from gateways.throttle import FREE_FAILURES
 from tests.gateways.house import DOMAIN, OPEN, PASSWORD, EchoSession, House, enter, open_house
