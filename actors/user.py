@@ -15,15 +15,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-import msgspec
-
 from actors.directory import ARCHIVER, FILE_CLERK, INDEXER, REGISTRAR, Directory
 from actors.mailbox import MailboxFull
+from actors.own_contacts import OwnContacts
 from actors.runtime import Runtime, TrioActor
 from engine import delivery
 from engine import messages as m
 from engine.blocking import Stop
-from engine.contacts import Contact, PersonalContact
+from engine.contacts import Contact
 from engine.errors import Condition
 from engine.jid import Jid
 from engine.limits import ARCHIVING_BYTES, Limits
@@ -31,6 +30,15 @@ from engine.presence import Presence, PresenceChange, merge
 
 RETRY_SECONDS: Final = 1.0
 """Until a question to an archiver whose mailbox is full is asked again."""
+
+_DESKS: Final[dict[type, str]] = {
+    m.SetPhoto: REGISTRAR,
+    m.FetchBlocked: REGISTRAR,
+    m.ChangeBlocked: REGISTRAR,
+    m.SearchContacts: INDEXER,
+    m.RequestSlot: FILE_CLERK,
+}
+"""Who answers what an account does not know itself."""
 
 
 class User(TrioActor):
@@ -45,9 +53,7 @@ class User(TrioActor):
         self._limits = limits
         self._sessions: dict[str, Presence | None] = {}
         self._begins_anew = False
-        self._with_roster: set[str] = set()
-        self._personal: dict[str, PersonalContact] | None = None
-        self._waiting_for_personal: list[m.FetchRoster | m.WatchRoster] = []
+        self._own_contacts = OwnContacts(address, directory)
         self._copied: dict[str, None] = {}  # resources of sessions that asked for copies
         self._confirmed: set[str] = set()  # resources of those that are told what became of their own chats
         self._detached: dict[str, None] = {}  # of sessions whose client may come back; the oldest first
@@ -83,9 +89,7 @@ class User(TrioActor):
             self._change_presence(jid, None, "")
         self._sessions[jid.resource] = None
         if not command.again:
-            self._with_roster.discard(jid.resource)
-            self._copied.pop(jid.resource, None)
-            self._confirmed.discard(jid.resource)
+            self._forget_wishes(jid.resource)
             self._tell(jid.full, m.SessionOpened(jid))
 
     def _close_session(self, event: m.SessionClosed) -> None:
@@ -93,11 +97,14 @@ class User(TrioActor):
         resource = event.session.resource
         if self._sessions.get(resource) is not None or (self._begins_anew and resource not in self._sessions):
             self._change_presence(event.session, None, event.text)
-        self._sessions.pop(event.session.resource, None)
-        self._with_roster.discard(event.session.resource)
-        self._copied.pop(event.session.resource, None)
-        self._confirmed.discard(event.session.resource)
-        self._detached.pop(event.session.resource, None)
+        self._sessions.pop(resource, None)
+        self._forget_wishes(resource)
+        self._detached.pop(resource, None)
+
+    def _forget_wishes(self, resource: str) -> None:
+        self._own_contacts.watchers.discard(resource)
+        self._copied.pop(resource, None)
+        self._confirmed.discard(resource)
 
     def _session_detached(self, event: m.SessionDetached) -> None:
         if event.is_back:
@@ -121,8 +128,8 @@ class User(TrioActor):
     def _announce_sessions(self, _: m.AnnounceSessions) -> None:
         for resource, presence in self._sessions.items():
             jid = Jid(self._address, resource)
-            if resource in self._with_roster:
-                self._tell(self._domain, m.WatchRoster(jid, tuple((self._personal or {}).values())))
+            if resource in self._own_contacts.watchers:
+                self._tell(self._domain, m.WatchRoster(jid, self._own_contacts.all))
             if presence is not None:
                 self._change_presence(jid, presence, "")
 
@@ -337,53 +344,8 @@ class User(TrioActor):
 
     # -- contacts ------------------------------------------------------------------------------------------------------
 
-    def _fetch_roster(self, command: m.FetchRoster) -> None:
-        if self._has_personal(command):
-            self._with_roster.add(command.request.session.resource)
-            personal = tuple((self._personal or {}).values())
-            self._tell(self._domain, m.FetchRoster(command.request, command.version, personal))
-
-    def _watch_roster(self, command: m.WatchRoster) -> None:
-        if self._has_personal(command):
-            self._with_roster.add(command.session.resource)
-            personal = tuple((self._personal or {}).values())
-            self._tell(self._domain, m.WatchRoster(command.session, personal, command.version))
-
-    def _has_personal(self, command: m.FetchRoster | m.WatchRoster) -> bool:
-        """Whether the own additions are here; if not, the command comes again when they are."""
-        contacts = self._directory.contacts(self._domain)
-        if self._personal is None and contacts is not None and not contacts.may_have_own(self._address):
-            self._personal = {}
-        if self._personal is not None:
-            return True
-        self._waiting_for_personal.append(command)
-        if len(self._waiting_for_personal) == 1:
-            self._tell(REGISTRAR, m.FetchPersonal(self._address))
-        return False
-
-    def _personal_fetched(self, event: m.PersonalFetched) -> None:
-        self._personal = {entry.address: entry for entry in event.personal}
-        commands, self._waiting_for_personal = self._waiting_for_personal, []
-        for command in commands:
-            self._handlers[type(command)](self, command)
-
-    def _set_personal(self, command: m.SetPersonalContact) -> None:
-        contact = self._contact(command.address)
-        if contact is None or command.address == self._address:
-            self._tell(command.request.session.full, m.RequestRefused(command.request, Condition.ITEM_NOT_FOUND))
-            return
-        # A client that only moves a contact to another group sends its name, too: what is the domain's stays the domain's.
-        contacts = self._directory.contacts(self._domain)
-        if contacts is not None:  # before it is on disk: whoever asks from now on looks there
-            contacts.note_own(self._address)
-        name = None if command.name == contact.display_name else command.name
-        groups = None if command.groups is not None and set(command.groups) == set(contact.groups) else command.groups
-        self._tell(REGISTRAR, msgspec.structs.replace(command, name=name, groups=groups))
-
-    def _personal_changed(self, event: m.PersonalContactChanged) -> None:
-        if self._personal is not None:
-            self._personal[event.personal.address] = event.personal
-        self._tell(self._domain, event)
+    def _of_own_contacts(self, message: Any) -> None:
+        OwnContacts.handlers[type(message)](self._own_contacts, message)
 
     def _fetch_contact(self, command: m.FetchContact) -> None:
         found = m.ContactFetched(command.request, self._contact(command.address))
@@ -395,20 +357,12 @@ class User(TrioActor):
         else:
             self._tell(REGISTRAR, command)
 
-    def _ask_registrar(self, command: m.SetPhoto | m.FetchBlocked | m.ChangeBlocked) -> None:
-        self._tell(REGISTRAR, command)
-
-    def _ask_file_clerk(self, command: m.RequestSlot) -> None:
-        self._tell(FILE_CLERK, command)
-
-    def _search(self, command: m.SearchContacts) -> None:
-        self._tell(INDEXER, command)
+    def _ask_desk(self, command: Any) -> None:
+        self._tell(_DESKS[type(command)], command)
 
     def _ask_archive(self, command: m.FetchMissed) -> None:
         if not self._tell_archiver(command):  # nobody else would ask
             self._runtime.schedule(RETRY_SECONDS, self.actor_ref, command)
-
-    # -- look-ups ------------------------------------------------------------------------------------------------------
 
     def _contact(self, address: str) -> Contact | None:
         """A contact of one's own domain: nothing of another can be told apart from a name that does not exist."""
@@ -432,26 +386,18 @@ class User(TrioActor):
         m.FetchMissed: _ask_archive,
         m.EnableCopies: _enable_copies,
         m.SessionDetached: _session_detached,
-        m.WatchRoster: _watch_roster,
         m.SetPresence: _set_presence,
         m.SendPresence: _direct_presence,
         m.ProbePresence: _ask_domain,
         m.Subscribe: _ask_domain,
         m.FetchPresences: _ask_board,
         m.FetchStatus: _ask_board,
-        m.FetchRoster: _fetch_roster,
-        m.PersonalFetched: _personal_fetched,
-        m.SetPersonalContact: _set_personal,
-        m.PersonalContactChanged: _personal_changed,
         m.FetchContact: _fetch_contact,
         m.FetchCard: _fetch_card,
-        m.SetPhoto: _ask_registrar,
-        m.FetchBlocked: _ask_registrar,
-        m.ChangeBlocked: _ask_registrar,
-        m.SearchContacts: _search,
-        m.RequestSlot: _ask_file_clerk,
         m.FetchHistory: _queue_question,
         m.FetchHistoryBounds: _queue_question,
         m.FetchConversations: _queue_question,
         m.MarkRead: _queue_question,
+        **dict.fromkeys(_DESKS, _ask_desk),
+        **dict.fromkeys(OwnContacts.handlers, _of_own_contacts),
     }

@@ -5,7 +5,6 @@ is. The one thing that waits is a login, in a task of the reception. What holds 
 `gateways.connection_base`.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -25,8 +24,6 @@ from engine.xmpp.stream_base import State
 from engine.xmpp.xml import Element
 from gateways.connection_base import ConnectionBase
 from gateways.tap import Hold
-
-log = logging.getLogger(__name__)
 
 
 class Connection(ConnectionBase):
