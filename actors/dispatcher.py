@@ -6,14 +6,15 @@ Owns who runs next and what is flushed after it; what an actor does with a messa
 Rules:
 
 - Ready actors run in turn, each at most `ACTOR_MESSAGES` messages at a time.
-- A turn ends after `TURN_MESSAGES`, or when nothing is ready; then every `after_turn` callable runs once. The dispatcher gives
-  way to I/O between turns.
+- A turn ends after `TURN_MESSAGES`, after `TURN_SECONDS`, or when nothing is ready; then every `after_turn` callable runs
+  once. The dispatcher gives way to I/O between turns.
 - Turns do not nest: `drain` within a handler or a flush does nothing, for the turn that runs goes on anyway.
 """
 
 import logging
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from types import TracebackType
 from typing import Final
 
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 TURN_MESSAGES: Final = 256
 """Messages of one turn before I/O gets its turn: at 5 to 20 us each, nobody's socket waits longer than some 5 ms."""
+
+TURN_SECONDS: Final = 0.02
+"""And after so long in any case, when an actor is done: to give one client a page of what it missed takes 5 ms."""
 
 ACTOR_MESSAGES: Final = 32
 """Messages of one actor before the next ready actor: a flood for one delays the others by less than a millisecond, and taking
@@ -108,13 +112,15 @@ class Dispatcher:
     def turn(self) -> None:
         """Run ready actors until there are none or the budget is spent, then flush; what is left is the dispatcher's."""
         ready = self._ready
-        budget = TURN_MESSAGES
+        budget, late = TURN_MESSAGES, perf_counter() + TURN_SECONDS
         self._is_running = True
         try:
             while ready and budget > 0:
                 budget -= self._run(ready.popleft(), min(ACTOR_MESSAGES, budget))
                 if not ready and self._flushes:  # a flush may make actors ready: they belong to this turn
                     self._flush()
+                if perf_counter() > late:
+                    break
             if self._flushes:
                 self._flush()
         finally:

@@ -5,7 +5,8 @@ import logging
 import pytest
 import trio
 
-from actors.dispatcher import ACTOR_MESSAGES, TURN_MESSAGES
+from actors import dispatcher
+from actors.dispatcher import ACTOR_MESSAGES, TURN_MESSAGES, TURN_SECONDS
 from tests.actors.recorder import Recorder
 
 # -- turns -------------------------------------------------------------------------------------------------------------
@@ -36,8 +37,28 @@ async def test_a_flood_for_one_does_not_starve_the_others(runtime, log):
         for number in range(TURN_MESSAGES):
             flooded.tell(number)
         other.tell("me too")
-    assert log.index(("other", "me too")) == ACTOR_MESSAGES
     await runtime.quiescent()
+    assert log.index(("other", "me too")) == ACTOR_MESSAGES
+
+
+async def test_actors_that_take_long_let_io_go_on(runtime, log, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(dispatcher, "perf_counter", lambda: now)
+
+    def take_long(actor):
+        nonlocal now
+        now += TURN_SECONDS / 2
+        log.append(actor)
+
+    refs = [runtime.start(Recorder, log) for _ in range(10)]
+    await runtime.quiescent()
+    log.clear()
+    with runtime.batch():
+        for ref in refs:
+            ref.tell(take_long)
+    assert len(log) == 3
+    await runtime.quiescent()
+    assert len(log) == len(refs)
 
 
 async def test_actors_that_never_rest_let_io_go_on(runtime, log):
