@@ -31,7 +31,17 @@ from tests.faults import (
     storage,
     storm,
 )
-from tests.faults.outcome import Outcome, Scale, command_of, do_a_share, end_after, machine, markdown, text
+from tests.faults.outcome import (
+    Outcome,
+    Scale,
+    command_of,
+    do_a_share,
+    end_after,
+    keep_meanwhile_with,
+    machine,
+    markdown,
+    text,
+)
 from tests.faults.schedule import MINUTES, Plan
 
 Play = Callable[[int, Scale, Callable[[str], None]], Awaitable[Outcome]]
@@ -53,9 +63,22 @@ ROWS: dict[str, Play] = {
 }
 
 
-def run(name: str, seed: int, scale: Scale, show: Callable[[str], None]) -> Outcome:
-    """One row; one that fails by itself has missed."""
+def run(
+    name: str,
+    seed: int,
+    scale: Scale,
+    show: Callable[[str], None],
+    keep: Callable[[Outcome], None] = lambda _: None,
+) -> Outcome:
+    """One row; one that fails by itself has missed. `keep` is given what it has found, while it goes on."""
     began = time.monotonic()
+
+    def finish(outcome: Outcome, began: float) -> Outcome:
+        outcome.seed, outcome.seconds = seed, time.monotonic() - began
+        outcome.command = command_of(name, seed, scale)
+        return outcome
+
+    keep_meanwhile_with(lambda outcome: keep(finish(outcome, began)))
     try:
         outcome = trio.run(ROWS[name], seed, scale, show)
     except BaseException as error:  # the rows after it are still to be run
@@ -63,10 +86,17 @@ def run(name: str, seed: int, scale: Scale, show: Callable[[str], None]) -> Outc
             raise
         told = "".join(traceback.format_exception(error)).strip()
         show(told)
-        outcome = Outcome(name=name, fault="", bar="", figure="the row itself failed", problems=[told[-2_000:]])
-    outcome.seed, outcome.seconds = seed, time.monotonic() - began
-    outcome.command = command_of(name, seed, scale)
-    return outcome
+        outcome = Outcome(
+            name=name, fault=f"({name})", bar="", figure="the row itself failed", problems=[told[-2_000:]]
+        )
+    return finish(outcome, began)
+
+
+def read(file: Path | None) -> dict[str, Outcome]:
+    """The rows of an earlier run."""
+    if file is None or not file.exists():
+        return {}
+    return {each.name: each for each in msgspec.json.decode(file.read_bytes(), type=list[Outcome])}
 
 
 @click.command()
@@ -96,9 +126,7 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is taken away then, too
     scale: Scale = "short" if short else "long"
     do_a_share(share)
-    outcomes: dict[str, Outcome] = {}
-    if add and json_file is not None and json_file.exists():
-        outcomes = {each.name: each for each in msgspec.json.decode(json_file.read_bytes(), type=list[Outcome])}
+    outcomes = read(json_file) if add else {}
     click.echo(f"seed {seed}, {scale}, {machine()}")
     if seconds:
         end_after(seconds)
@@ -106,12 +134,9 @@ def main(
     began = time.monotonic()
     now: list[Outcome] = []
 
-    def keep(outcome: Outcome) -> None:
-        now.append(outcome)
+    def write(outcome: Outcome) -> None:
         outcomes[outcome.name] = outcome
         table = sorted(outcomes.values(), key=lambda each: list(ROWS).index(each.name))
-        if len(wanted) > 1:
-            click.echo(text(outcome))
         if json_file is not None:
             json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_bytes(msgspec.json.format(msgspec.json.encode(table)))
@@ -119,13 +144,19 @@ def main(
             markdown_file.parent.mkdir(parents=True, exist_ok=True)
             markdown_file.write_text(markdown(table))
 
+    def keep(outcome: Outcome) -> None:
+        now.append(outcome)
+        write(outcome)
+        if len(wanted) > 1:
+            click.echo(text(outcome))
+
     if len(wanted) > 1 and not short:
         plan = Plan(wanted, ("--share", str(share)), seed, minutes, click.echo, keep)
         trio.run(plan.play)
         click.echo("")
     else:
         for name in wanted:
-            keep(run(name, seed, scale, lambda said, name=name: click.echo(f"  {name}: {said}", err=True)))
+            keep(run(name, seed, scale, lambda said, name=name: click.echo(f"  {name}: {said}", err=True), write))
     now.sort(key=lambda each: list(ROWS).index(each.name))
     for outcome in now:
         click.echo(text(outcome))

@@ -8,7 +8,7 @@ import shlex
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -43,6 +43,20 @@ def end_after(seconds: float) -> None:
 def has_time() -> bool:
     """There is time for one more."""
     return time.monotonic() < _end[0]
+
+
+_keepers: list[Callable[["Outcome"], None]] = []
+
+
+def keep_meanwhile_with(keep: Callable[["Outcome"], None]) -> None:
+    """Where rows put what they have found until now."""
+    _keepers[:] = [keep]
+
+
+def keep_meanwhile(outcome: "Outcome") -> None:
+    """Our own figure is there, and the row goes on: who ends it now has that."""
+    for keep in _keepers:
+        keep(outcome)
 
 
 def too_few(done: int, count: int, what: str) -> list[str]:

@@ -18,7 +18,7 @@ from typing import cast
 import trio
 
 from tests.faults.client import SASL
-from tests.faults.outcome import Outcome
+from tests.faults.outcome import Outcome, has_time, keep_meanwhile
 from tests.faults.server import Server
 from tests.faults.talk import HOME, PASSWORD, PEOPLE, Talk, Talker
 from tests.load.peers.peer import Peer
@@ -121,6 +121,10 @@ async def beside_peers(
     for maker in (Prosody, Ejabberd):
         for kind in ("default", "sqlite"):
             name, peer = f"{maker.name}, {kind}", None
+            keep_meanwhile(outcome)
+            if not has_time():
+                outcome.peers[name] = "not asked, the time was over"
+                continue
             try:
                 peer = maker(domains, kind)  # type: ignore[arg-type]
                 name = f"{peer.name} {peer.version}, {peer.backing}"

@@ -86,8 +86,11 @@ class Plan:
             why = await self._run(name, file, left)
         if file.exists():
             (outcome,) = msgspec.json.decode(file.read_bytes(), type=list[Outcome])
+            outcome.note = f"{outcome.note} {why}".strip()
+            outcome.problems += [why] if why and not outcome.problems else []
         else:
-            outcome = Outcome(name=name, fault="", bar="", figure=why, problems=[why], seed=self._seed)
+            why = why or "no result"
+            outcome = Outcome(name=name, fault=f"({name})", bar="", figure=why, problems=[why], seed=self._seed)
             outcome.seconds = time.monotonic() - began
         self._tell(f"{name}: {outcome.verdict} after {outcome.seconds:.0f} s")
         self._keep(outcome)
@@ -110,6 +113,8 @@ class Plan:
                 with trio.CancelScope(shield=True):
                     await _end(process)
                 nursery.cancel_scope.cancel()
+        if process.returncode in {0, 1} and not why:
+            return ""
         return why or f"no result, status {process.returncode}: {last[0]}"
 
     async def _listen(self, name: str, process: trio.Process, last: list[str]) -> None:
