@@ -6,7 +6,8 @@ them 177, and at 3,000 a second half of the messages came in 6 ms, not 13. So th
 databases, share a processor, and the scheduler hands it on without a detour. All others are free: what searches and writes the
 index computes without the lock.
 
-**Where.** The processor that had most time to spare. When others use it, too, the next look may find a better one.
+**Where.** The processor that had most time to spare. When others use it, too, another one may be better; when all are crowded,
+the scheduler decides, and everything may run everywhere.
 
 **Limits.** Linux only; elsewhere, on a single processor, and where it is not allowed, everything stays as it is. It looks every
 `LOOK_SECONDS`, so a new thread may be in the wrong place for so long.
@@ -17,7 +18,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -26,11 +27,14 @@ import trio
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0
-"""Costs some 0.1 ms each time."""
+LOOK_SECONDS: Final = 0.25
+"""Costs some 0.1 ms each time; the kernel counts in hundredths of a second."""
 
 OTHERS_SHARE: Final = 0.2
 """Of the time since the last look, used by others on our processor: then another one may be better."""
+
+ROOM_SHARE: Final = 0.5
+"""Of that time, to spare on a processor: then it has room for us."""
 
 _STAT: Final = Path("/proc/stat")
 _TASKS: Final = Path("/proc/self/task")
@@ -42,64 +46,48 @@ async def share_one_processor() -> None:
     allowed = os.sched_getaffinity(0) if sys.platform == "linux" else set()
     if len(allowed) < 2:
         return
-    tenancy = _Tenancy(allowed)
+    chosen: int | None = None
+    idle, used, looked = _idle_seconds(allowed), time.process_time(), time.monotonic()
     try:
         while True:
-            tenancy.look()
             await trio.sleep(LOOK_SECONDS)
+            before = idle, used, looked
+            idle, used, looked = _idle_seconds(allowed), time.process_time(), time.monotonic()
+            seconds = looked - before[2]
+            spare = {processor: (idle[processor] - before[0][processor]) / seconds for processor in allowed}
+            chosen = choose(chosen, spare, (used - before[1]) / seconds)
+            place(chosen, allowed)
     except OSError as error:
         log.info("processors: not chosen: %s", error.strerror)
     finally:
-        tenancy.end()
+        with suppress(OSError):
+            place(None, allowed)
 
 
-class _Tenancy:
-    """Which threads are where.
+def choose(chosen: int | None, spare: Mapping[int, float], used: float) -> int | None:
+    """The processor for the next while; None: any.
 
     Args:
-        allowed: processors that the process may use.
+        chosen: the one until now.
+        spare: of each, the share of the time in which it had nothing to do.
+        used: the share of a processor that we used.
     """
-
-    def __init__(self, allowed: Collection[int]) -> None:
-        self._allowed = frozenset(allowed)
-        self._chosen = -1
-        self._idle = dict.fromkeys(allowed, 0.0)
-        self._used = self._looked = 0.0
-
-    def look(self) -> None:
-        """Choose, if need be, and put every thread in its place.
-
-        Raises:
-            OSError: the kernel does not let us.
-        """
-        idle, used, now = _idle_seconds(self._allowed), time.process_time(), time.monotonic()
-        spare = {processor: idle[processor] - self._idle[processor] for processor in self._allowed}
-        if self._chosen < 0:
-            self._chosen = max(spare, key=spare.__getitem__)
-        else:
-            seconds = now - self._looked
-            by_others = seconds - spare[self._chosen] - (used - self._used)
-            if by_others > OTHERS_SHARE * seconds:
-                self._chosen = max(spare, key=spare.__getitem__)
-        self._idle, self._used, self._looked = idle, used, now
-        together = {thread.native_id for thread in threading.enumerate() if not thread.daemon}
-        for thread in _threads():
-            _put(thread, {self._chosen} if thread in together else self._allowed)
-
-    def end(self) -> None:
-        """Everything may run everywhere again."""
-        with suppress(OSError):
-            for thread in _threads():
-                _put(thread, self._allowed)
+    if chosen is not None and 1 - spare[chosen] - used <= OTHERS_SHARE:
+        return chosen
+    best = max(spare, key=spare.__getitem__)
+    return best if spare[best] > ROOM_SHARE else None
 
 
-def _put(thread: int, processors: Collection[int]) -> None:
-    with suppress(ProcessLookupError):  # it has just ended
-        os.sched_setaffinity(thread, processors)
+def place(chosen: int | None, allowed: Collection[int]) -> None:
+    """Put each thread where it belongs: those that take turns on the chosen processor, if there is one.
 
-
-def _threads() -> list[int]:
-    return [int(task.name) for task in _TASKS.iterdir()]
+    Raises:
+        OSError: the kernel does not let us.
+    """
+    together = set() if chosen is None else {thread.native_id for thread in threading.enumerate() if not thread.daemon}
+    for thread in [int(task.name) for task in _TASKS.iterdir()]:
+        with suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(thread, allowed if chosen is None or thread not in together else {chosen})
 
 
 def _idle_seconds(processors: Collection[int]) -> dict[int, float]:

@@ -1,4 +1,4 @@
-"""The threads that take turns are on one processor, the others anywhere, and after it all of them."""
+"""The threads that take turns are on one processor, if one has room for them, the others anywhere, and after it all of them."""
 
 import os
 import threading
@@ -8,11 +8,26 @@ from contextlib import contextmanager
 import pytest
 import trio
 
-from config.processor import share_one_processor
+from config.processor import choose, place, share_one_processor
 
-pytestmark = pytest.mark.skipif(
+needs_two = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="one processor only"
 )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "spare", "used", "then"),
+    [
+        (None, {0: 0.6, 1: 0.9}, 0.1, 1),
+        (None, {0: 0.1, 1: 0.2}, 0.1, None),  # crowded everywhere
+        (1, {0: 0.9, 1: 0.0}, 1.0, 1),  # it is we who use it up
+        (1, {0: 0.9, 1: 0.1}, 0.8, 1),  # others a little, too
+        (1, {0: 0.9, 1: 0.1}, 0.3, 0),  # others more than a little
+        (1, {0: 0.3, 1: 0.1}, 0.3, None),
+    ],
+)
+def test_where_there_is_room(chosen, spare, used, then):
+    assert choose(chosen, spare, used) == then
 
 
 @contextmanager
@@ -29,27 +44,30 @@ def _thread(*, daemon: bool) -> Iterator[int]:
         thread.join()
 
 
-async def test_who_takes_turns_is_together(autojump_clock: trio.testing.MockClock) -> None:
+@needs_two
+def test_who_takes_turns_is_together():
     allowed = os.sched_getaffinity(0)
+    one = {max(allowed)}
     with _thread(daemon=False) as database, _thread(daemon=True) as free:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(share_one_processor)
-            await trio.sleep(5)
-            chosen = os.sched_getaffinity(0)
-            assert len(chosen) == 1
-            assert os.sched_getaffinity(database) == chosen
+        try:
+            place(max(allowed), allowed)
+            assert os.sched_getaffinity(0) == os.sched_getaffinity(database) == one
             assert os.sched_getaffinity(free) == allowed
-            nursery.cancel_scope.cancel()
+            with _thread(daemon=True) as late:
+                assert os.sched_getaffinity(late) == one  # as who started it
+                place(max(allowed), allowed)
+                assert os.sched_getaffinity(late) == allowed
+        finally:
+            place(None, allowed)
         assert os.sched_getaffinity(0) == os.sched_getaffinity(database) == os.sched_getaffinity(free) == allowed
 
 
-async def test_a_thread_that_came_later_finds_its_place(autojump_clock: trio.testing.MockClock) -> None:
+@needs_two
+async def test_in_the_end_everything_may_run_everywhere():
     allowed = os.sched_getaffinity(0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(share_one_processor)
-        await trio.sleep(1)
-        with _thread(daemon=True) as free:
-            assert len(os.sched_getaffinity(free)) == 1  # as who started it
-            await trio.sleep(2)
-            assert os.sched_getaffinity(free) == allowed
+        await trio.testing.wait_all_tasks_blocked()
+        place(min(allowed), allowed)
         nursery.cancel_scope.cancel()
+    assert os.sched_getaffinity(0) == allowed
