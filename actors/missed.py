@@ -108,10 +108,11 @@ class Missed:
         catch_up = self.catch_up
         if not catch_up.is_fetching or page.number != self._question:
             return  # it takes no chats any more, or was away after it had asked
-        if page.after > catch_up.given:  # where this client was the last time
-            catch_up.given = page.after
-            self._outlet.begin_behind(page.after)
-        self._since = self._since or page.after
+        after = catch_up.begins_behind(page.after)
+        if after > catch_up.given:  # where this client was the last time
+            catch_up.given = after
+            self._outlet.begin_behind(after)
+        self._since = self._since or after
         seconds = READER_SECONDS if self._is_reader else _PATIENCE[page.fetches]
         if self._is_new and page.chats and seconds and not (self._read_up_to or self._has_waited):
             size = sum(len(chat.payload) + len(chat.body) for chat in page.chats)

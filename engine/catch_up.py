@@ -79,6 +79,15 @@ class CatchUp:
             self._early[number] = None
         return True
 
+    def begins_behind(self, after: int) -> int:
+        """Where the client begins that was at this id the last time, or whose account was.
+
+        What is held came when it took chats already: it is new to this client, even if the account's other session has got it
+        meanwhile, and the archive has noted that.
+        """
+        first = next((event.chat.id for event in self._held if event.chat.id), 0)
+        return min(after, first - 1) if first else after
+
     def pass_over(self, up_to: int) -> None:
         """Everything up to this id is none of ours: the client has read it in the archive."""
         self.given = max(self.given, up_to)

@@ -41,6 +41,24 @@ def test_what_comes_meanwhile_follows_in_its_place():
     assert catch_up.given == 6
 
 
+def test_what_the_other_device_has_got_meanwhile_is_given_to_this_one_too():
+    """A client that was never here begins where its account's others are; that may be behind what it was told itself."""
+    catch_up = CatchUp()
+    catch_up.begin()
+    catch_up.take(told(8))
+    catch_up.given = catch_up.begins_behind(9)
+    assert catch_up.given == 7
+    assert ids(catch_up.finish((), 9, is_last=True)) == [8]
+    assert catch_up.given == 9
+
+
+def test_a_client_begins_where_it_was_if_nothing_came_meanwhile():
+    catch_up = CatchUp()
+    catch_up.begin()
+    catch_up.take(told(0))
+    assert catch_up.begins_behind(9) == 9
+
+
 def test_what_belongs_behind_the_next_page_waits_for_it():
     catch_up = CatchUp()
     catch_up.begin()
