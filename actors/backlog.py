@@ -10,9 +10,8 @@ from actors.directory import ARCHIVER, Directory
 from actors.runtime import Runtime
 from engine import messages as m
 
-WAITING_CHATS: Final = 128
-"""At the archiver: as many again are being written meanwhile, which takes some 10 ms. More in one commit makes none of them
-cheaper."""
+WAITING_CHATS: Final = 1_024
+"""At the archiver, of the usual size: two of its commits. With 128, honest sessions waited for each other up to 2 s."""
 
 WAITING_BYTES: Final = 262_144
 """Of these: as much is written, for both parties and their logs, in some 10 ms, too."""
