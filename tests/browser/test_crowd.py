@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import Office
 from tests.browser.crowd import gather, measure
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
 
 
 def test_ten_thousand_contacts(tmp_path, chromium):
