@@ -10,8 +10,9 @@ pass if there is more, so none starves another. After `BATCH` sources or `BATCH_
 have to say is written, and all other trio tasks get theirs. A source that raises is told `on_failure`, and only that source.
 
 **When there is not enough for all.** A pass that took `PASS_SECONDS`, or actors and archive that are behind, mean that somebody
-waits for others. From then on, until `CALM_SECONDS` after it was so the last time, `gateways.dues` knows who used how much; a
-pass is one batch, and in it who owes least is called first. So a session that says something now and then waits for one
+waits for others. Among those who all say a little, turns are fair as they are. But when somebody has said very much at once
+(`hear_much`), then from there on, until `CALM_SECONDS` after it was so the last time, `gateways.dues` knows who used how much;
+a pass is one batch, and in it who owes least is called first. So a session that says something now and then waits for one
 batch, however many others have always more to say; those share what is left, and nothing is left unused while anybody wants
 it. Who owes much is not called while actors and archive are behind, because what he says would stand before everybody's there.
 """
@@ -41,7 +42,8 @@ PASS_SECONDS: Final = 0.010
 """A pass that takes longer makes people wait for others: with 64 sources of 40 us and their actors it takes some 5 ms."""
 
 CALM_SECONDS: Final = 1.0
-"""Of passes in which nobody waited, before nobody's use is looked at any more."""
+"""In which nobody waited, or nobody said very much at once, before nobody's use is looked at any more. Whoever answers and is
+answered has a few stanzas under way, however busy all are together."""
 
 LOOK_SECONDS: Final = 0.010
 """Between two looks at whether those inside are behind, while nobody waits."""
@@ -92,6 +94,7 @@ class Poller:
         self._is_fair_until = 0.0
         self._look_at = 0.0
         self._patient_until = 0.0
+        self._heard_much_until = 0.0
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -112,6 +115,10 @@ class Poller:
         elif known[1] != events or known[0] is not source:
             self._watched[descriptor] = source, events
             self._selector.modify(descriptor, events)
+
+    def hear_much(self) -> None:
+        """A source had as much to say as can be read at once, and may have more."""
+        self._heard_much_until = self._clock() + CALM_SECONDS
 
     def forget(self, source: Source) -> None:
         """It is no more."""
@@ -146,7 +153,7 @@ class Poller:
             now = clock()
             if now > self._look_at:
                 self._look_at = now + LOOK_SECONDS
-                if now > began + PASS_SECONDS or self._is_behind():
+                if now < self._heard_much_until and (now > began + PASS_SECONDS or self._is_behind()):
                     self._dues.clear()
                     self._is_fair_until = now + CALM_SECONDS
                     return  # who was not called is ready still
@@ -179,7 +186,7 @@ class Poller:
             now = clock()
             dues.charge(used, (now - began_calls) / max(before - began_calls, 1e-9), now)
         if len(used) < len(ready):
-            self._is_fair_until = clock() + CALM_SECONDS
+            self._is_fair_until = self._heard_much_until
         return len(used)
 
     def _call(self, descriptor: int, events: int, was_for: tuple[Source, int] | None) -> None:

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 import trio
 
 from gateways.poller import READ, WRITE, Poller
-from gateways.socket_stream import SocketClosed, SocketStream
+from gateways.socket_stream import READ_BYTES, SocketClosed, SocketStream
 
 KEEP_BYTES: Final = 262_144
 """What waits to be written is joined up to this size, so that neither many small pieces nor a huge one is copied each time."""
@@ -263,6 +263,8 @@ class TcpTransport:
             return
         data = self._stream.read()
         if data:
+            if len(data) == READ_BYTES:
+                self._poller.hear_much()
             self.receiver.receive(data)
         elif data is not None:
             self._lose("closed by the other side")

@@ -62,8 +62,9 @@ class Clock:
 class Worker:
     """A source that has something to say, all the time or when it is told to, and takes its time for it."""
 
-    def __init__(self, crowd: "Crowd", seconds: float) -> None:
+    def __init__(self, crowd: "Crowd", poller: Poller, seconds: float) -> None:
         self._crowd = crowd
+        self._poller = poller
         self._seconds = seconds
         self.turns = 0
         self.since: float | None = None
@@ -76,6 +77,8 @@ class Worker:
         clock = self._crowd.clock
         clock.now += self._seconds
         self.turns += 1
+        if self._seconds >= HEAVY_SECONDS:
+            self._poller.hear_much()
         if self.since is not None:
             self.longest = max(self.longest, clock.now - self.since)
             self.since = None
@@ -98,7 +101,7 @@ class Crowd(selectors.DefaultSelector):
         os.write(self._far, b"x")
 
     def add(self, poller: Poller, seconds: float, *, is_ready: bool) -> Worker:
-        worker = Worker(self, seconds)
+        worker = Worker(self, poller, seconds)
         self.numbers[worker] = len(self.numbers) + 1_000_000
         poller.watch(worker, worker, READ)  # type: ignore[arg-type]
         if is_ready:
@@ -223,3 +226,11 @@ async def test_nobody_is_counted_while_there_is_enough_for_all(monkeypatch: pyte
         crowd.ready.difference_update(workers[10:])
         await until(crowd, CALM_SECONDS + 1.0)
         assert crowd.clock.now > poller._is_fair_until
+
+
+async def test_nobody_is_counted_while_all_say_a_little(monkeypatch: pytest.MonkeyPatch):
+    async with polling(monkeypatch, lambda: True) as (poller, crowd):
+        for _ in range(1_000):
+            crowd.add(poller, LIGHT_SECONDS, is_ready=True)
+        await until(crowd, 2 * 1_000 * LIGHT_SECONDS)
+        assert len(poller._dues) == 0
