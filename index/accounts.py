@@ -25,7 +25,7 @@ from typing import Any, Final, Self
 import msgspec
 import trio
 
-from engine.contacts import REMOVED_REMEMBERED, Contact, ContactKind, PersonalContact, RemovedContact
+from engine.contacts import REMOVED_REMEMBERED, Contact, PersonalContact, RemovedContact
 from engine.limits import VERIFIERS
 from engine.messages import Photo
 from engine.ports import DirectoryChanges, Login, StorageUnavailable, Verifier
@@ -33,6 +33,7 @@ from index import belongings
 from index.account_checks import problems
 from index.asyncio_island import Island
 from index.belongings import Verifiers
+from index.contact_rows import CONTACTS, INTO_CONTACT, KINDS, OR_REPLACE, contact_of, entries, row_of, text_of, texts_of
 from index.database import Database, T, describe_damage
 from index.migrations import Schema
 from index.statements import insert
@@ -91,26 +92,26 @@ class SqliteAccounts:
 
     async def contacts(self, domain: str) -> list[Contact | RemovedContact]:
         """See `engine.ports.Accounts.contacts`; contacts first, each kind in the order of change."""
-        return await self._island.run(self._database.read, lambda connection: _entries(connection, domain, 0))
+        return await self._island.run(self._database.read, lambda connection: entries(connection, domain, 0))
 
     async def changes(self, domain: str, after: int) -> DirectoryChanges:
         """See `engine.ports.Accounts.changes`."""
 
         def read(connection: sqlite3.Connection) -> DirectoryChanges:
             contacts, version = connection.execute(_EXTENT, {"domain": domain}).fetchone()
-            return DirectoryChanges(_entries(connection, domain, after), contacts, version)
+            return DirectoryChanges(entries(connection, domain, after), contacts, version)
 
         return await self._island.run(self._database.read, read)
 
     async def aliases(self, domain: str) -> list[Contact]:
         """See `engine.ports.Accounts.aliases`; in the order of change."""
-        rows = await self._fetch(_CONTACTS + "WHERE domain.name = ? AND kind = 'alias' ORDER BY changed", domain)
-        return [_contact(row) for row in rows]
+        rows = await self._fetch(CONTACTS + "WHERE domain.name = ? AND kind = 'alias' ORDER BY changed", domain)
+        return [contact_of(row) for row in rows]
 
     async def find(self, address: str) -> Contact | None:
         """See `engine.ports.Accounts.find`."""
-        rows = await self._fetch(_CONTACTS + "WHERE address = ?", address)
-        return _contact(rows[0]) if rows else None
+        rows = await self._fetch(CONTACTS + "WHERE address = ?", address)
+        return contact_of(rows[0]) if rows else None
 
     async def add_domain(self, domain: str) -> None:
         """See `engine.ports.Accounts.add_domain`."""
@@ -145,8 +146,8 @@ class SqliteAccounts:
         def write(connection: sqlite3.Connection) -> list[Contact]:
             versions = _Versions(connection)
             numbered = [msgspec.structs.replace(c, changed=versions.take(_domain(c.address))) for c in contacts]
-            rows = [_contact_row(c, versions.number(_domain(c.address))) for c in numbered]
-            insert(connection, _CONTACT_COLUMNS, rows, _OR_REPLACE_CONTACT)
+            rows = [row_of(c, versions.number(_domain(c.address))) for c in numbered]
+            insert(connection, INTO_CONTACT, rows, OR_REPLACE)
             addresses = [c.address for c in contacts]
             belongings.delete(connection, "removed_contact", "address", addresses)
             belongings.forget_kept(connection, [c.address for c in contacts if c.is_alias])
@@ -166,7 +167,7 @@ class SqliteAccounts:
                 row = connection.execute("DELETE FROM contact WHERE address = ? RETURNING kind", (address,)).fetchall()
                 if row:
                     changed = versions.take(_domain(address))
-                    removed.append(RemovedContact(address=address, kind=_KINDS[row[0][0]], changed=changed))
+                    removed.append(RemovedContact(address=address, kind=KINDS[row[0][0]], changed=changed))
             rows = [(r.address, versions.number(_domain(r.address)), r.kind.value, r.changed) for r in removed]
             insert(connection, "removed_contact (address, domain, kind, changed)", rows)
             members = [(r.address,) for r in removed if not r.is_alias]
@@ -235,7 +236,7 @@ class SqliteAccounts:
         )
         return [
             PersonalContact(
-                address=address, name=name, groups=None if groups is None else _texts(groups), changed=changed
+                address=address, name=name, groups=None if groups is None else texts_of(groups), changed=changed
             )
             for address, name, groups, changed in rows
         ]
@@ -257,7 +258,7 @@ class SqliteAccounts:
             belongings.require_member(connection, owner)
             versions = _Versions(connection)
             changed = versions.take(_domain(owner))
-            row = (owner, address, name, None if groups is None else _text(groups), changed)
+            row = (owner, address, name, None if groups is None else text_of(groups), changed)
             insert(connection, "personal (owner, address, name, groups, changed)", [row], _OR_REPLACE_PERSONAL)
             versions.save()
             return PersonalContact(address=address, name=name, groups=groups, changed=changed)
@@ -376,14 +377,6 @@ class _Versions:
             self._connection.execute("UPDATE domain SET version = ? WHERE name = ?", (version, domain))
 
 
-_CONTACTS: Final = """
-    SELECT address, kind, contact.name, title, department, phone, members, changed
-    FROM contact JOIN domain ON domain.id = contact.domain
-"""
-_REMOVED: Final = """
-    SELECT address, kind, changed FROM removed_contact JOIN domain ON domain.id = removed_contact.domain
-    WHERE domain.name = ? AND changed > ? ORDER BY changed
-"""
 _EXTENT: Final = """
     WITH known (id) AS (SELECT id FROM domain WHERE name = :domain)
     SELECT
@@ -394,12 +387,6 @@ _EXTENT: Final = """
         )
     FROM (SELECT (SELECT id FROM known) AS id) AS known
 """
-_CONTACT_COLUMNS: Final = "contact (address, domain, kind, name, title, department, phone, members, changed)"
-_OR_REPLACE_CONTACT: Final = """
-    ON CONFLICT (address) DO UPDATE SET
-        kind = excluded.kind, name = excluded.name, title = excluded.title, department = excluded.department,
-        phone = excluded.phone, members = excluded.members, changed = excluded.changed
-"""
 _OR_REPLACE_PERSONAL: Final = """
     ON CONFLICT (owner, address) DO UPDATE SET name = excluded.name, groups = excluded.groups, changed = excluded.changed
 """
@@ -407,40 +394,7 @@ _FORGET_OLDEST_REMOVED: Final = """
     DELETE FROM removed_contact WHERE domain = :domain AND changed <=
         (SELECT changed FROM removed_contact WHERE domain = :domain ORDER BY changed DESC LIMIT 1 OFFSET :kept)
 """
-_KINDS: Final = {kind.value: kind for kind in ContactKind}
-_texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
-
-
-def _text(texts: tuple[str, ...]) -> str:
-    return msgspec.json.encode(texts).decode() if texts else "[]"
 
 
 def _domain(address: str) -> str:
     return address.rpartition("@")[2]
-
-
-def _contact_row(c: Contact, domain: int) -> tuple[Any, ...]:
-    members = _text(c.members)
-    return (c.address, domain, c.kind.value, c.name, c.title, c.department, c.phone, members, c.changed)
-
-
-def _entries(connection: sqlite3.Connection, domain: str, after: int) -> list[Contact | RemovedContact]:
-    rows = connection.execute(_CONTACTS + "WHERE domain.name = ? AND changed > ? ORDER BY changed", (domain, after))
-    found: list[Contact | RemovedContact] = [_contact(row) for row in rows]
-    rows = connection.execute(_REMOVED, (domain, after))
-    found += [RemovedContact(address=address, kind=_KINDS[kind], changed=changed) for address, kind, changed in rows]
-    return found
-
-
-def _contact(row: Any) -> Contact:
-    address, kind, name, title, department, phone, members, changed = row
-    return Contact(
-        address=address,
-        kind=_KINDS[kind],
-        name=name,
-        title=title,
-        department=department,
-        phone=phone,
-        members=() if members == "[]" else _texts(members),
-        changed=changed,
-    )
