@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -27,8 +27,9 @@ from engine.limits import WAITING_PAGE_BYTES
 from engine.messages import Chat
 from engine.ports import NOTHING, Cursor, Draft, Notes, StorageUnavailable, Stored
 from index import clients, files, readings
+from index.archive_checks import problems
 from index.asyncio_island import Island
-from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_ADDRESSES, WITH_CHATS, chat_of, is_damaged, row_of
+from index.chat_rows import CHAT_COLUMNS, INTO_MESSAGE, WITH_CHATS, chat_of, row_of
 from index.database import Database, describe_damage
 from index.files import SqliteFiles
 from index.histories import SqliteHistories
@@ -42,9 +43,6 @@ APPLICATION_ID: Final = 0x526F6B61
 
 ADDRESSES_CACHED: Final = 65_536
 """Some 10 MB. At the limit all are forgotten: the busy ones are back with the next batches."""
-
-PROBLEMS_LISTED: Final = 1_000
-"""Of each kind; whoever has more needs the count no more than the rows."""
 
 
 class SqliteArchive:
@@ -165,7 +163,7 @@ class SqliteArchive:
             StorageUnavailable: the file could not be read, for another reason than being damaged.
         """
         try:
-            return await self._island.run(self._database.read_apart, _problems)
+            return await self._island.run(self._database.read_apart, problems)
         except StorageUnavailable as error:
             damage = describe_damage(error)
             if damage is None:
@@ -310,93 +308,3 @@ def _resent(connection: sqlite3.Connection, first: dict[tuple[int, str], int]) -
 def _newest(connection: sqlite3.Connection) -> int:
     newest: int = connection.execute(_NEWEST).fetchone()[0]
     return newest
-
-
-_CHECKS: Final = (
-    (
-        "message {0} has no {1} {2} in the table of addresses",
-        """
-        SELECT message.id, kind, number FROM (
-            SELECT id, 'sender' AS kind, sender AS number FROM message
-            UNION ALL SELECT id, 'target', target FROM message
-            UNION ALL SELECT id, 'alias', via FROM message WHERE via IS NOT NULL
-        ) AS message LEFT JOIN address ON address.id = number WHERE address.id IS NULL
-        """,
-    ),
-    (
-        "message {0} has no sent entry of its sender {1}",
-        """
-        SELECT message.id, ifnull(jid, 'number ' || sender) FROM message LEFT JOIN address ON address.id = sender
-        LEFT JOIN entry ON entry.owner = sender AND entry.id = message.id AND role = 1
-        LEFT JOIN departure ON departure.owner = sender
-        WHERE entry.id IS NULL AND message.id > ifnull(departure.id, 0)
-        """,
-    ),
-    (
-        "message {0} is in nobody's history",
-        "SELECT message.id FROM message LEFT JOIN entry ON entry.id = message.id WHERE entry.id IS NULL",
-    ),
-    (
-        "entry of {0} for message {1}: there is no such message",
-        """
-        SELECT ifnull(jid, 'number ' || owner), entry.id FROM entry
-        LEFT JOIN address ON address.id = owner LEFT JOIN message ON message.id = entry.id WHERE message.id IS NULL
-        """,
-    ),
-    (
-        "entry of number {0} for message {1}: owner or peer {2} is not in the table of addresses",
-        """
-        SELECT owner, entry.id, peer FROM entry
-        LEFT JOIN address AS a ON a.id = owner LEFT JOIN address AS b ON b.id = peer WHERE a.id IS NULL OR b.id IS NULL
-        """,
-    ),
-    (
-        "entry of {0} for message {1}: role {2} with peer {3} does not fit the message",
-        """
-        SELECT a.jid, entry.id, role, b.jid FROM entry JOIN message ON message.id = entry.id
-        JOIN address AS a ON a.id = owner JOIN address AS b ON b.id = peer
-        WHERE CASE role
-            WHEN 1 THEN owner <> sender OR peer <> ifnull(via, target)
-            WHEN 2 THEN owner = sender OR peer <> sender
-            ELSE true
-        END
-        """,
-    ),
-    (
-        "absence of {0} from message {1}: there is no such message",
-        """
-        SELECT ifnull(jid, 'number ' || owner), absence.id FROM absence
-        LEFT JOIN address ON address.id = owner LEFT JOIN message ON message.id = absence.id WHERE message.id IS NULL
-        """,
-    ),
-    (
-        "absence of number {0} from message {1}: not an address, or somebody who has the message",
-        """
-        SELECT absence.owner, absence.id FROM absence LEFT JOIN address ON address.id = absence.owner
-        WHERE address.id IS NULL OR EXISTS (
-            SELECT 1 FROM entry WHERE entry.owner = absence.owner AND entry.id = absence.id
-        )
-        """,
-    ),
-    (
-        "reading of number {0} with number {1}: one is not that of an address",
-        """
-        SELECT owner, peer FROM reading
-        LEFT JOIN address AS a ON a.id = owner LEFT JOIN address AS b ON b.id = peer WHERE a.id IS NULL OR b.id IS NULL
-        """,
-    ),
-    *clients.CHECKS,
-    *files.CHECKS,
-)
-
-
-def _problems(connection: sqlite3.Connection) -> list[str]:
-    file = "archive.sqlite"
-    found = [f"{file}: {line}" for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
-    for text, sql in _CHECKS:
-        rows = connection.execute(f"{sql} LIMIT {PROBLEMS_LISTED:d}")
-        found += [f"{file}: {text.format(*row)}" for row in rows]
-    rows = connection.execute(f"SELECT {CHAT_COLUMNS} FROM message {WITH_ADDRESSES}")  # noqa: S608
-    damaged = (row[0] for row in rows if is_damaged(row))
-    found += [f"{file}: message {i} is damaged: it does not fit its checksum" for i in islice(damaged, PROBLEMS_LISTED)]
-    return found
