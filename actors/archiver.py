@@ -131,6 +131,10 @@ class Archiver(Worker):
     def _take_forgotten(self, _: "_Gathered", message: m.ForgetSession) -> None:
         self._forgotten[message.token] = None
 
+    def _take_leave(self, _: "_Gathered", message: m.ForgetClients) -> None:
+        self._standings.forget_cursors(message.owner)
+        self._cursors = {key: cursor for key, cursor in self._cursors.items() if key[0] != message.owner}
+
     def _take_question(self, gathered: "_Gathered", _: Any) -> None:
         """What the notes must be written for: a client that comes back within the second goes on where it was."""
         gathered.is_urgent = True
@@ -224,7 +228,7 @@ class Archiver(Worker):
         answer = m.RequestDone(request) if refused is None else m.RequestRefused(request, refused)
         self._directory.tell(request.session.full, answer)
 
-    def _note(self, _: m.MoveCursor | m.ForgetSession | ForgetStale) -> None:
+    def _note(self, _: m.MoveCursor | m.ForgetSession | m.ForgetClients | ForgetStale) -> None:
         """Done elsewhere."""
 
     def _flushed(self, _: FlushNotes) -> None:
@@ -233,6 +237,7 @@ class Archiver(Worker):
     _takers: ClassVar[dict[type, Callable[[Any, "_Gathered", Any], None]]] = {
         m.ArchiveChat: _take_chat,
         m.ForgetSession: _take_forgotten,
+        m.ForgetClients: _take_leave,
         m.MoveCursor: _take_cursor,
         m.FetchMissed: _take_missed,
         m.FetchSession: _take_question,
@@ -243,6 +248,7 @@ class Archiver(Worker):
         m.ArchiveChat: _release,
         m.Relay: _relay,
         m.ForgetSession: _note,
+        m.ForgetClients: _note,
         m.FetchMissed: _fetch_missed,
         m.FetchSession: _pass_on,
         m.FetchHistory: _ask_for_history,

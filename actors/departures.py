@@ -23,6 +23,7 @@ from actors.mailbox import Policy
 from actors.retention import take_leave
 from actors.runtime import ActorRef, Runtime
 from actors.worker import Worker
+from engine import messages as m
 from engine.files import FileStore
 from engine.ports import Accounts, StorageUnavailable
 from engine.retention import Retention
@@ -98,6 +99,7 @@ class Departures(Worker):
         for session in directory.sessions(address):
             await _settle(session)
         await _settle(directory.find(address))
+        directory.tell(ARCHIVER, m.ForgetClients(address))
         await _settle(directory.find(ARCHIVER))
 
 

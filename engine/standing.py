@@ -56,9 +56,12 @@ class Standings:
             del self._cursors[next(iter(self._cursors))]
         return None if cursor == known else cursor
 
-    def forget_cursors(self) -> None:
-        """Some of them may not have been written."""
-        self._cursors.clear()
+    def forget_cursors(self, owner: str | None = None) -> None:
+        """They may not have been written; or, if an owner is named, he is gone."""
+        if owner is None:
+            self._cursors.clear()
+        else:
+            self._cursors = {key: cursor for key, cursor in self._cursors.items() if key[0] != owner}
 
     def answer(self, question: FetchMissed) -> MissedFetched | None:
         """That nothing was missed, if that is certain."""

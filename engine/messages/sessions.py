@@ -194,6 +194,12 @@ class ForgetSession(msgspec.Struct, frozen=True):
     token: str
 
 
+class ForgetClients(msgspec.Struct, frozen=True):
+    """departures -> archiver: this member is gone; who is given his address again begins with new clients."""
+
+    owner: str
+
+
 class FetchSession(msgspec.Struct, frozen=True):
     """session -> archiver -> historian: what was kept of this account's session? `reply_to`: whom to tell."""
 

@@ -10,6 +10,7 @@ from actors.directory import ARCHIVER, REGISTRAR, Directory
 from engine import administration as a
 from engine import messages as m
 from engine.contacts import Contact, ContactKind, RemovedContact
+from engine.jid import Jid
 from engine.ports import StorageUnavailable
 from engine.standing import Standings
 from index.memory_accounts import MemoryAccounts
@@ -83,6 +84,21 @@ async def test_what_is_on_its_way_to_the_archive_is_waited_for(runtime, told, ac
     assert heard() == [Departed(ANN, 2)]
     assert await archive.histories.bounds(ANN) is None
     assert await archive.histories.bounds(BEN) is not None
+
+
+async def test_whoever_gets_the_address_again_begins_with_new_clients(runtime, told, archive, accounts):
+    directory, _ = told
+    standings = Standings(0)
+    directory.bind(ARCHIVER, runtime.start(Archiver, archive, MemoryJournal(), standings, runtime, directory))
+    for owner in (ANN, BEN):
+        directory.tell(ARCHIVER, m.MoveCursor(owner, "desk", 0, 5))
+    await accounts.remove([ANN])
+    start(archive, accounts, runtime, directory)
+    await runtime.quiescent()
+    questions = {owner: m.FetchMissed(Jid(owner, "desk"), 1, "desk") for owner in (ANN, BEN)}
+    assert standings.answer(questions[BEN]) is not None
+    assert standings.answer(questions[ANN]) is None
+    assert await archive.cursor(ANN, "desk") == (None, 0)
 
 
 async def test_a_disk_that_fails_is_tried_again(runtime, told, accounts, archive, autojump_clock):

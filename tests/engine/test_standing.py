@@ -30,6 +30,15 @@ def test_a_client_that_has_everything_missed_nothing():
     assert standings.answer(question(None, after=7)) == MissedFetched(7, (), 7, 7, is_last=True)
 
 
+def test_whose_address_is_given_again_begins_with_new_clients():
+    standings = Standings(5)
+    standings.move(MoveCursor(ANN.bare, "desk", 2, 5))
+    standings.move(MoveCursor("ben@x.org", "desk", 2, 5))
+    standings.forget_cursors(ANN.bare)
+    assert standings.answer(question()) is None
+    assert standings.answer(FetchMissed(Jid("ben@x.org", "desk"), 7, "desk")) is not None
+
+
 def test_what_was_there_before_the_server_started_counts_as_new():
     standings = Standings(5)
     standings.move(MoveCursor(ANN.bare, "desk", 2, 4))
