@@ -59,6 +59,7 @@ class Scene:
                 self._offset.write_text(f"{jump:+d}")
                 await alice.talks(BOB, self._each)
                 await self._carol_comes_and_goes(nursery, jump)
+                await bob.asks("<ping xmlns='urn:xmpp:ping'/>")  # who only listens is taken for gone
                 if not await until(talk.is_settled):
                     self.problems.append(f"{jump:+,d} s: messages were not shown")
                 await trio.sleep(self._pause)

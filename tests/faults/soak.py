@@ -33,13 +33,13 @@ from tests.load.peers.peer import Peer
 from tests.stage.socket_stage import BIND, OPENING
 
 CROWD = 64
-FIRST = {"leave": 2_000, "fail": KEYS, "enter": KEYS}
-SECOND = {"leave": 100_000, "fail": 100_000, "enter": 50_000}
+FIRST = {"leave": 2_000, "fail": KEYS, "enter": 4_000}
+SECOND = {"leave": 100_000, "fail": 100_000, "enter": 20_000}
 """So many of each kind, in the long form."""
 
 SHORT_COUNT, PEERS_COUNT = 300, 3_000
 GROWN_BYTES = 24 * 1024 * 1024
-"""100 bytes for each. What of a session is in circles waits for the collector, which looks after 50,000 new objects: some 2,000
+"""114 bytes for each. What of a session is in circles waits for the collector, which looks after 50,000 new objects: some 2,000
 sessions, 15 MiB."""
 
 DESCRIPTORS_MORE = 2

@@ -25,7 +25,7 @@ from tests.load.server import Server as AnyServer
 from tests.load.session import Session, return_to
 
 COMPANY = 200
-PEERS_COUNT = 200
+PEERS_COUNT = 100
 """A login costs a peer ten times as much and more; five thousand would take them more than half an hour."""
 
 STAYING = 20
@@ -150,8 +150,12 @@ class Blown(msgspec.Struct):
         return (
             f"{self.back:,} of {self.count:,} back after {self.seconds:.1f} s, {self.resumed:,} of them resumed; "
             f"{self.shed.total()} turned away for a while; {len(self.dropped)} of {STAYING} established sessions dropped, "
-            f"{self.answered} of {self.asked} of their questions answered, p99 {self.p99:.0f} ms "
-            f"(the clients' own loop was {self.lateness:.0f} ms late)"
+            f"{self.answered} of {self.asked} of their questions answered"
+            + (
+                f", p99 {self.p99:.0f} ms (the clients' own loop was {self.lateness:.0f} ms late)"
+                if self.answered
+                else ""
+            )
         )
 
 
