@@ -128,7 +128,7 @@ class SqliteArchive:
             with closing(connection.execute(_MISSED, values)) as rows:
                 return list(_page(rows))
 
-        return [chat_of(row) for row in await self._island.run(self._database.read, read)]
+        return [chat_of(row, session.bare) for row in await self._island.run(self._database.read, read)]
 
     async def cursor(self, owner: str, family: str) -> tuple[Cursor | None, int]:
         """See `engine.ports.Archive.cursor`."""

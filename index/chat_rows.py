@@ -4,7 +4,8 @@ Empty text stands for what was not there. What matters only on a chat's way (`di
 `is_delayed`) has no column: whatever comes out of the archive was kept because it is lasting, and is late.
 
 **Damage.** SQLite notices when its structure is damaged, not when a bit of a text has flipped. So each row has a checksum of
-all that is shown of it, and a message that does not fit its own is told as damaged, in place of words that nobody wrote.
+all that is shown of it, and a message that does not fit its own is told as damaged, in place of words that nobody wrote. One
+that is in the history of somebody whom it neither came from nor went to is told so, too, and without its addresses.
 """
 
 import logging
@@ -94,13 +95,18 @@ def is_damaged(row: Any) -> bool:
         return True
 
 
-def chat_of(row: Any) -> Chat:
-    """A row of `CHAT_COLUMNS` as a chat."""
+def chat_of(row: Any, owner: str = "") -> Chat:
+    """A row of `CHAT_COLUMNS` as a chat; `owner`: in whose history it was found, to which it must belong."""
     message_id, sender, sender_resource, target, target_resource, via, kind, is_copied, *texts, _ = row
     stanza_id, origin_id, language, body, payload = texts
     if is_damaged(row):
         log.error("archive.sqlite: message %s is damaged; it is told as such", message_id)
         return _damaged(message_id, sender, target, via)
+    if owner and via is None and owner not in (sender, target):
+        log.error(
+            "archive.sqlite: message %s is in a history that it does not belong to; it is told as damaged", message_id
+        )
+        return _damaged(message_id, "", "", None)
     return Chat(
         sender=Jid(sender, sender_resource),
         to=Jid(target, target_resource),

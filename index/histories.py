@@ -87,16 +87,16 @@ def _page(connection: sqlite3.Connection, query: HistoryQuery) -> HistoryPage:
     condition, values = _condition(where, query)
     order = "DESC" if query.is_backwards else "ASC"
     sql = f"SELECT role, {CHAT_COLUMNS} {condition} ORDER BY entry.id {order} LIMIT ?"
-    kept, is_complete = _take(connection.execute(sql, (*values, query.limit + 1)), query.limit)
+    kept, is_complete = _take(connection.execute(sql, (*values, query.limit + 1)), query.limit, query.owner)
     return HistoryPage(tuple(reversed(kept)) if query.is_backwards else tuple(kept), is_complete)
 
 
-def _take(rows: sqlite3.Cursor, limit: int) -> tuple[list[Kept], bool]:
+def _take(rows: sqlite3.Cursor, limit: int, owner: str) -> tuple[list[Kept], bool]:
     """As many rows as a page may have, and whether these were all."""
     kept: list[Kept] = []
     size = 0
     for row in rows:
-        one = _kept(row)
+        one = _kept(row, owner)
         size += len(one.chat.payload.encode())
         if len(kept) == limit or (kept and size > HISTORY_PAGE_BYTES):
             rows.close()
@@ -169,9 +169,9 @@ def _condition(where: _Range, query: HistoryQuery) -> tuple[str, list[Any]]:
     return sql, values
 
 
-def _kept(row: Any) -> Kept:
+def _kept(row: Any, owner: str) -> Kept:
     role, *columns = row
-    return Kept(chat_of(columns), role == Role.SENT)
+    return Kept(chat_of(columns, owner), role == Role.SENT)
 
 
 _WHO: Final = """
@@ -194,11 +194,11 @@ def _conversations(connection: sqlite3.Connection, query: ConversationsQuery) ->
     rows = connection.execute(_OVERVIEWS, {"owner": owner, "gone": gone}).fetchall()
     overviews = [Overview(*row) for row in rows]
     chosen, is_complete = choose(overviews, query)
-    newest = _messages(connection, owner, [overview.newest for overview in chosen])
+    newest = _messages(connection, owner, query.owner, [overview.newest for overview in chosen])
     return page_of(overviews, chosen, newest, query, is_complete=is_complete)
 
 
-def _messages(connection: sqlite3.Connection, owner: int, ids: Sequence[int]) -> dict[int, Kept]:
+def _messages(connection: sqlite3.Connection, owner: int, jid: str, ids: Sequence[int]) -> dict[int, Kept]:
     found: dict[int, Kept] = {}
     for chunk in in_chunks(ids):
         sql = (
@@ -206,7 +206,7 @@ def _messages(connection: sqlite3.Connection, owner: int, ids: Sequence[int]) ->
             f" WHERE entry.owner = ? AND entry.id IN (VALUES {placeholders(len(chunk), 1)})"
         )
         for row in connection.execute(sql, (owner, *chunk)):
-            kept = _kept(row)
+            kept = _kept(row, jid)
             found[kept.chat.id] = kept
     return found
 

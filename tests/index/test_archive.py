@@ -380,8 +380,8 @@ PEOPLE = st.sampled_from([A, B, C, D])
 DRAFTS = st.builds(
     lambda sender, to, via, others, absent, body, origin, is_copied: Draft(
         chat(sender, to, body, origin, via=Jid(TEAM) if via else None, is_copied=is_copied),
-        (to, *others),
-        tuple(absent),
+        (to, *others) if via else (to,),
+        tuple(absent) if via else (),
     ),
     st.sampled_from([f"{person}/{resource}" for person in (A, B, C, D) for resource in ("r", "s")]),
     PEOPLE,

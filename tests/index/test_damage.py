@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.jid import Jid
-from engine.ports import Cursor, Notes, StorageUnavailable
+from engine.ports import Cursor, HistoryQuery, Notes, StorageUnavailable
 from index.accounts import SqliteAccounts
 from index.archive import SqliteArchive
 from index.chat_rows import DAMAGED
@@ -119,6 +119,23 @@ def damaged(tmp_path, island, clock):
             yield archive
 
     return do
+
+
+async def test_a_message_in_the_wrong_history_is_not_told(island, path, clock):
+    """The index of owners has no checksum: what fits the table may still not fit the message."""
+    async with SqliteArchive(island, path, clock=clock) as archive:
+        await archive.commit([says(A, B, "for b alone"), says(A, C, "for c")])
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute(
+                f"UPDATE entry SET owner = (SELECT id FROM address WHERE jid = '{C}')"
+                f" WHERE owner = (SELECT id FROM address WHERE jid = '{B}')"
+            )
+        strange, own = await archive.missed(Jid(C, "new"), 0, 10, has_copies=False)
+        assert (strange.body, strange.sender.bare, strange.to.bare) == (DAMAGED, "", "")
+        assert "for b alone" not in strange.payload
+        assert own.body == "for c"
+        page = await archive.histories.page(HistoryQuery(owner=C))
+        assert [kept.chat.body for kept in page.kept] == [DAMAGED, "for c"]
 
 
 @pytest.mark.parametrize(
