@@ -64,39 +64,41 @@ async def test_a_token_logs_in_once(stage):
     assert (await alice.hears("bye"))["reason"] == "signed-out"  # a new login of the same browser, a new cookie
 
 
-WRONG = {
-    "another key": {"key": OTHER},
-    "no signature": {"key": None, "algorithm": "none"},
-    "another algorithm": {"algorithm": "HS512", "key": SECRET * 2},
-    "another domain's member": {"sub": "zoe@example.org"},
-    "another domain's key": {"iss": "example.org"},
-    "an unknown domain": {"iss": "example.net"},
-    "no issuer": {"iss": None},
-    "an alias": {"sub": "salesteam@example.com"},
-    "nobody": {"sub": "nobody@example.com"},
-    "a device": {"sub": f"{ALICE}/desk"},
-    "another spelling": {"sub": "Alice@example.com"},
-    "no subject": {"sub": None},
-    "for somebody else": {"aud": "https://other.example"},
-    "for nobody": {"aud": None},
-    "too old": {"iat": time.time() - 100, "exp": time.time() - 40},
-    "too new": {"iat": time.time() + 500, "exp": time.time() + 560},
-    "living too long": {"exp": time.time() + 500},
-    "living for ever": {"exp": None},
-    "without a beginning": {"iat": None},
-    "no number": {"exp": "soon"},
-    "not a number": {"exp": float("nan")},
-    "without a name": {"jti": None},
-    "an empty name": {"jti": ""},
-    "a long name": {"jti": "x" * 300},
-    "a strange name": {"jti": "\ud800"},
-    "a list as a name": {"jti": ["one"]},
-}
+def wrong(now: float) -> dict[str, dict[str, Any]]:
+    """What may be wrong with a token, and how it differs from a good one."""
+    return {
+        "another key": {"key": OTHER},
+        "no signature": {"key": None, "algorithm": "none"},
+        "another algorithm": {"algorithm": "HS512", "key": SECRET * 2},
+        "another domain's member": {"sub": "zoe@example.org"},
+        "another domain's key": {"iss": "example.org"},
+        "an unknown domain": {"iss": "example.net"},
+        "no issuer": {"iss": None},
+        "an alias": {"sub": "salesteam@example.com"},
+        "nobody": {"sub": "nobody@example.com"},
+        "a device": {"sub": f"{ALICE}/desk"},
+        "another spelling": {"sub": "Alice@example.com"},
+        "no subject": {"sub": None},
+        "for somebody else": {"aud": "https://other.example"},
+        "for nobody": {"aud": None},
+        "too old": {"iat": now - 100, "exp": now - 40},
+        "too new": {"iat": now + 500, "exp": now + 560},
+        "living too long": {"exp": now + 500},
+        "living for ever": {"exp": None},
+        "without a beginning": {"iat": None},
+        "no number": {"exp": "soon"},
+        "not a number": {"exp": float("nan")},
+        "without a name": {"jti": None},
+        "an empty name": {"jti": ""},
+        "a long name": {"jti": "x" * 300},
+        "a strange name": {"jti": "\ud800"},
+        "a list as a name": {"jti": ["one"]},
+    }
 
 
 async def test_what_is_wrong_with_a_token_is_not_told_to_its_bearer(stage, caplog):
     tokens = {}
-    for what, changes in WRONG.items():
+    for what, changes in wrong(time.time()).items():
         try:
             tokens[what] = token(**changes)
         except (TypeError, ValueError, jwt.PyJWTError):  # the library makes none like this
