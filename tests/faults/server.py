@@ -4,6 +4,7 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -157,9 +158,8 @@ class Server:
         return result.stdout.decode()
 
     def cpu_seconds(self) -> float:
-        """What the process used until now; in ticks of the kernel, a hundredth of a second."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """What the process used until now, to the microsecond: its own clock, see clock_getcpuclockid(3)."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     async def __aenter__(self) -> Self:
         await self.start()
