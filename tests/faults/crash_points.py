@@ -5,6 +5,9 @@ at its k-th call of one kind the server is dead before the call is done. Then th
 the restart: Bob must be shown everything that his history has, Alice sends again what was not acknowledged, and every message
 must be there once. A kind of call is done when the script and the quiet after it (in which cursors and the search index are
 written) end unharmed. strace counts for each thread; the first thread that comes to its k-th call ends the process.
+
+After a point the archive is read from where its script began, so that a point does not cost more the more there were before it;
+when all points are done, every script is held against all of the archive. SQLite's check is of the whole file each time.
 """
 
 import random
@@ -19,7 +22,7 @@ from tests.faults import tracing
 from tests.faults.oracle import RECEIVED, integrity, read_archive
 from tests.faults.outcome import Outcome, Scale, has_time, stride
 from tests.faults.server import Server
-from tests.faults.talk import ALICE, BOB, Talk, enter, prepare, until
+from tests.faults.talk import ALICE, BOB, Talk, enter, judge_all, prepare, until
 
 MESSAGES = 50
 QUIET_SECONDS = 1.6
@@ -34,7 +37,7 @@ CALLS = (
 SHORT = (("pwrite64", 300), ("fdatasync", 50), ("write", 30), ("renameat", 6))
 """A kind of call, and how many of it there are at least: in the short form one point of each is drawn."""
 
-WORKERS = 2
+WORKERS = 3
 
 
 class Place:
@@ -44,6 +47,9 @@ class Place:
         self.server = server
         self.archive = server.data / "archive.sqlite"
         self.earlier = Talk()
+        self._talks: list[Talk] = []
+        self._newest = self._since = 0
+        """Ids in the archive: of the last message that was read, and of the last one before the script began."""
         self.problems: list[str] = []
         self.counts: Counter[str] = Counter()
 
@@ -53,6 +59,8 @@ class Place:
         await self.server.start()
         async with trio.open_nursery() as nursery:
             await self._make_good(nursery, f"{call} {k}")
+            self._since = self._newest
+            self._talks.append(talk)
             bob = await enter(nursery, self.server, talk, BOB)
             alice = await enter(nursery, self.server, talk, ALICE, counts=True)
             inject = f"inject={call}:signal=KILL:when={k}"
@@ -72,7 +80,7 @@ class Place:
             nursery.cancel_scope.cancel()
         if is_reached:
             await self.server.ended()
-        self._judge(talk, f"killed at {call} {k}")
+        await self._judge(talk, f"killed at {call} {k}")
         self.counts += Counter(messages=len(talk.sent), acknowledged=len(talk.acknowledged))
         self.earlier = talk
         return is_reached
@@ -83,6 +91,8 @@ class Place:
         async with trio.open_nursery() as nursery:
             await self._make_good(nursery, "the end")
             nursery.cancel_scope.cancel()
+        rows = read_archive(self.archive, 0)  # what was there after its own kill must be there after all the others
+        self.problems += [f"in the end: {fault}" for fault in judge_all(self._talks, rows)]
         verified = await self.server.command("verify")
         if verified.returncode:
             self.problems.append(f"verify: {verified.stdout!r} {verified.stderr!r}")
@@ -92,7 +102,7 @@ class Place:
     async def _make_good(self, nursery: trio.Nursery, where: str) -> None:
         """Everyone comes back and gets what waited; what was not acknowledged is sent again."""
         talk = self.earlier
-        kept = {row.origin for row in read_archive(self.archive, 0) if (BOB, RECEIVED) in row.entries}
+        kept = {row.origin for row in read_archive(self.archive, self._since) if (BOB, RECEIVED) in row.entries}
         bob = await enter(nursery, self.server, talk, BOB)
         waited = await until(lambda: kept & talk.sent.keys() <= talk.shown.get(BOB, {}).keys())
         if not waited:
@@ -105,13 +115,15 @@ class Place:
                 await alice.tells(sent)
         if not await until(lambda: talk.acknowledged.keys() == talk.sent.keys() and talk.is_settled()):
             self.problems.append(f"{where}: what was sent again was not acknowledged or shown")
-        self._judge(talk, f"before {where}")
+        await self._judge(talk, f"before {where}")
         for client in (alice, bob):
             await client.leaves()
 
-    def _judge(self, talk: Talk, where: str) -> None:
-        self.problems += [f"{where}: {fault}" for fault in talk.judge(read_archive(self.archive, 0))]
-        if (opinion := integrity(self.archive)) != "ok":
+    async def _judge(self, talk: Talk, where: str) -> None:
+        rows = read_archive(self.archive, self._since)
+        self._newest = max([self._since, *(row.id for row in rows)])
+        self.problems += [f"{where}: {fault}" for fault in talk.judge(rows)]
+        if (opinion := await trio.to_thread.run_sync(integrity, self.archive)) != "ok":
             self.problems.append(f"{where}: SQLite: {opinion}")
 
 

@@ -7,7 +7,7 @@ was not refused: our server says so only when it is on disk.
 
 import secrets
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -212,6 +212,15 @@ async def until(is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS) ->
             await trio.sleep(POLL_SECONDS)
         return True
     return is_so()
+
+
+def judge_all(talks: Iterable[Talk], rows: Iterable[Row]) -> list[str]:
+    """What does not fit between these and the archive, which is to have nothing else."""
+    by_label: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_label[row.origin.rpartition("-")[0]].append(row)
+    found = [fault for talk in talks for fault in talk.judge(by_label.pop(talk.label, []))]
+    return found + [f"wrong: nobody said {row}" for others in by_label.values() for row in others]
 
 
 async def look(server: Server, talks: Iterable[Talk], until: Mapping[str, float] | None = None) -> list[str]:

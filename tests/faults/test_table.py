@@ -18,7 +18,7 @@ from tests.faults.__main__ import ROWS, run
 from tests.faults.disk import TRACED, Disk, calls
 from tests.faults.oracle import RECEIVED, SENT, Row
 from tests.faults.outcome import Outcome, markdown, text
-from tests.faults.talk import ALICE, BOB, Talk
+from tests.faults.talk import ALICE, BOB, Talk, judge_all
 
 HAVE_THEIR_OWN = {"kill", "resume"}
 """`tests.faults.test_kill` and `test_resume` run them."""
@@ -141,6 +141,17 @@ def test_other_words_or_another_reader_are_told(story):
     story.shows(1, body="not these")
     story.shows(1, by="carol@example.com")
     assert len(story.talk.faults) == 2
+
+
+def test_many_talks_are_judged_each_with_its_own_rows_and_nothing_else_is_kept(story):
+    other = Talk("u")
+    sent = other.thinks_of(f"{ALICE}/desk", BOB)
+    other.acknowledged["u-1"] = 1.0
+    row = Row(3, sent.sender, BOB, sent.origin, sent.body, ((ALICE, SENT), (BOB, RECEIVED)))
+    assert judge_all([story.talk, other], [*story.rows, row]) == []
+    (lost,) = judge_all([story.talk, other], story.rows)
+    (wrong,) = judge_all([story.talk], [*story.rows, row])
+    assert (lost.partition(":")[0], wrong.partition(":")[0]) == ("lost", "wrong")
 
 
 # -- the disk that loses power ------------------------------------------------------------------------------------------
