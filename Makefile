@@ -1,5 +1,8 @@
 # Two commands matter: `make run` starts the demo, `make test` runs every check and test.
-PYTHON ?= python3
+# The distribution's interpreter, where it will do: it is built with optimisations that one from pyenv's defaults does without, and
+# saves a tenth of the processor's time. `make PYTHON=python3.13` takes another one.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo /usr/bin/python3 || echo python3)
 BIN := .venv/bin
 
 UI := gateways/webmail_ui

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from tests.load import bars, gate, html, markdown, table
+from tests.load import bars, disk, gate, html, markdown, table
 from tests.load import profile as profiling
 from tests.load.bench import Population
 from tests.load.conductor import conduct, observe
@@ -248,7 +248,7 @@ def hold(accept: bool, only: tuple[str, ...]) -> None:
 
 def tell(rows: Sequence[Row], json_file: Path | None, html_file: Path | None, markdown_file: Path | None) -> None:
     """On the terminal and in files; exit status 1 if a step failed."""
-    results = Results.of(rows)
+    results = Results.of(rows, disk.measure())
     for line in (*table.lines(rows), "", *bars.lines(results.verdicts)):
         click.echo(line)
     if json_file is not None:

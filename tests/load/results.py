@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tests.load.bars import Verdict, judge
+from tests.load.disk import Disk
 from tests.load.rows import Row
 
 ROOT = Path(__file__).parent.parent.parent
@@ -23,9 +25,13 @@ class Machine(msgspec.Struct, frozen=True):
     memory_gib: float
     system: str
     python: str
+    disk: Disk = Disk()
 
     def __str__(self) -> str:
-        return f"{self.cores} cores of {self.processor}, {self.memory_gib:.0f} GiB, {self.system}, Python {self.python}"
+        where = (
+            f"{self.cores} cores of {self.processor}, {self.memory_gib:.0f} GiB, {self.system}, Python {self.python}"
+        )
+        return f"{where}; {self.disk}" if self.disk.p50_ms else where
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -38,10 +44,10 @@ class Results(msgspec.Struct, frozen=True):
     verdicts: list[Verdict]
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> "Results":
+    def of(cls, rows: Sequence[Row], disk: Disk = Disk()) -> "Results":  # noqa: B008 -- a frozen value
         """What was measured just now, here."""
         made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return cls(made, _commit(), _machine(), list(rows), judge(rows))
+        return cls(made, _commit(), _machine(disk), list(rows), judge(rows))
 
     def write(self, file: Path) -> None:
         """As JSON."""
@@ -54,12 +60,14 @@ class Results(msgspec.Struct, frozen=True):
         return msgspec.json.decode(file.read_bytes(), type=cls)
 
 
-def _machine() -> Machine:
+def _machine(disk: Disk) -> Machine:
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     model = models[0].partition(":")[2].strip() if models else platform.machine()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = f"{platform.system()} {platform.release()}"
-    return Machine(model, os.cpu_count() or 1, memory, system, platform.python_version())
+    # What a distribution builds is built with optimisations that save a tenth.
+    python = platform.python_version() + (" of the distribution" if sys.base_prefix == "/usr" else "")
+    return Machine(model, os.cpu_count() or 1, memory, system, python, disk)
 
 
 def _commit() -> str:
