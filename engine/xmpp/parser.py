@@ -87,7 +87,7 @@ class Parser:
         self.is_stepwise = is_stepwise
         self._level = int(is_stream)  # how many elements are open around a stanza
         self._items: deque[Opening | Element | Closing] = deque()
-        self._error: StreamError | None = None
+        self._fault: tuple[StreamCondition, str] | None = None
         self._rest = bytearray()  # input that expat did not get yet
         self._is_begun = False  # expat got its first byte
         self._is_closed = False
@@ -120,8 +120,8 @@ class Parser:
             StreamError: the input after the items so far cannot be part of a stream. The parser is of no more use.
         """
         while not self._items:
-            if self._error is not None:
-                raise self._error
+            if self._fault is not None:
+                raise StreamError(*self._fault)
             if not self._rest or not self._advance():
                 return None
         return self._items.popleft()
@@ -142,8 +142,8 @@ class Parser:
         Raises:
             StreamError: it is not.
         """
-        if self._error is not None:
-            raise self._error
+        if self._fault is not None:
+            raise StreamError(*self._fault)
         if self._rest or self._tail or self._stack or self._is_prolog:
             raise StreamError(StreamCondition.NOT_WELL_FORMED, "the document is not complete")
 
@@ -373,7 +373,8 @@ class Parser:
 
     def _fail(self, error: StreamError) -> None:
         if not self._is_closed:  # what follows the end of a stream is nobody's business
-            self._error = error
+            # Not the error itself: it knows every frame that it went through, and they know this parser and all that it holds.
+            self._fault = error.condition, error.text
         self._stop()
 
     def _stop(self) -> None:

@@ -198,3 +198,19 @@ def test_nothing_of_a_stream_waits_for_the_garbage_collector(framing):
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("input_", ["<message>" + "x" * 11_000, "<message><a></message>", "<!-- -->", "x"])
+def test_nor_does_what_a_client_had_sent_that_was_refused(input_):
+    """A stanza too large may come from a thousand clients at once, again and again."""
+    gc.collect()
+    gc.disable()
+    try:
+        stream = ClientStream(options(), TcpFraming(10_240), is_encrypted=True)
+        stream.receive_data(HEADER)
+        assert type(stream.receive_data(input_.encode())[-1]) is StreamEnded
+        stream.receive_eof()
+        del stream
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
