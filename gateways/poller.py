@@ -15,6 +15,9 @@ waits for others. Among those who all say a little, turns are fair as they are. 
 a pass is one batch, and in it who owes least is called first. So a session that says something now and then waits for one
 batch, however many others have always more to say; those share what is left, and nothing is left unused while anybody wants
 it. Who owes much is not called while actors and archive are behind, because what he says would stand before everybody's there.
+
+What somebody used is time of the processor, not of the clock on the wall: in a turn of 0.2 ms this thread may stand still for
+20 ms, because another program or SQLite's threads run. Nor is it what the actors had to do before he came.
 """
 
 import selectors
@@ -22,12 +25,12 @@ import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import inf
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Final, Protocol
 
 import trio
 
-from gateways.dues import BULK_SECONDS, Dues
+from gateways.dues import BULK_SECONDS, Dues, Turn
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
@@ -53,7 +56,10 @@ LOOK_COST: Final = 8
 than a ninth is spent on being fair."""
 
 BEHIND_SECONDS: Final = 0.001
-"""When only those are ready who have to wait for those inside."""
+"""Until the next look, when only those are ready who have to wait for those inside."""
+
+BEHIND_COST: Final = 3
+"""Or so many times as long as it took to see that: the threads that write to the disk want the interpreter, too."""
 
 PATIENCE_SECONDS: Final = 0.1
 """For those inside: then there is one batch for those who owe much, too. A disk may be stuck, and reading goes on."""
@@ -62,8 +68,11 @@ PATIENCE_SECONDS: Final = 0.1
 class Source(Protocol):
     """Who is called when a socket is ready."""
 
-    def on_ready(self, events: int) -> None:
-        """The socket can be read (`READ`) or written (`WRITE`), or is broken, which shows as either."""
+    def on_ready(self, events: int) -> int:
+        """The socket can be read (`READ`) or written (`WRITE`), or is broken, which shows as either; how much was read."""
+
+    def pending(self) -> int:
+        """How much can be read, about."""
 
     def on_failure(self, error: Exception) -> None:
         """`on_ready` raised this: end, and trouble nobody else."""
@@ -75,7 +84,8 @@ class Poller:
     Args:
         batch: what sources tell the actors within it is handled at its end (`Runtime.batch`).
         is_behind: those inside have not done yet what they were told.
-        clock: seconds, of the processor's time.
+        clock: seconds that pass.
+        work: seconds that this thread worked.
     """
 
     def __init__(
@@ -83,6 +93,7 @@ class Poller:
         batch: Callable[[], AbstractContextManager[object]],
         is_behind: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = perf_counter,
+        work: Callable[[], float] = thread_time,
     ) -> None:
         self._selector = selectors.DefaultSelector()
         self._watched: dict[int, tuple[Source, int]] = {}  # by descriptor, as the selector has them
@@ -90,6 +101,7 @@ class Poller:
         self._is_closed = False
         self._is_behind = is_behind
         self._clock = clock
+        self._work = work
         self._dues = Dues()
         self._is_fair_until = 0.0
         self._look_at = 0.0
@@ -131,8 +143,10 @@ class Poller:
             began = self._clock()
             if began > self._is_fair_until:
                 await self._pass(began)
-            elif not self._pass_fairly(began):
-                await trio.sleep(BEHIND_SECONDS)
+            else:
+                rest = self._pass_fairly()
+                if rest:
+                    await trio.sleep(rest)
 
     async def _pass(self, began: float) -> None:
         """Call all that are ready."""
@@ -158,46 +172,46 @@ class Poller:
                     self._is_fair_until = now + CALM_SECONDS
                     return  # who was not called is ready still
 
-    def _pass_fairly(self, began: float) -> int:
-        """Call some of those that are ready, who owes least first; how many."""
-        clock, dues, watched = self._clock, self._dues, self._watched
+    def _pass_fairly(self) -> float:
+        """Call some of those that are ready, who owes least first; seconds until the next look."""
+        work, dues, watched = self._work, self._dues, self._watched
+        began, looked = work(), self._clock()
         found = [(key.fd, events, watched.get(key.fd)) for key, events in self._selector.select(0)]
-        looked = clock()
         ready = [(dues.wait(known[0], looked), fd, events, known) for fd, events, known in found if known is not None]
         ready.sort(key=_owed)
-        most = BULK_SECONDS
-        if looked > self._patient_until or not self._is_behind():
+        was_behind, most = self._is_behind(), BULK_SECONDS
+        if looked > self._patient_until or not was_behind:
             most, self._patient_until = inf, looked + PATIENCE_SECONDS
-        used: list[tuple[Source, float]] = []
-        before = began_calls = clock()
+        turns: list[Turn] = []
+        before = began_calls = work()
         late = before + max(BATCH_SECONDS, (before - began) * LOOK_COST)
         with self._batch():
             for owed, descriptor, events, known in ready:
                 if owed > most:
                     break
-                dues.meet(known[0])
-                self._call(descriptor, events, known)
-                now = clock()
-                used.append((known[0], now - before))
+                size = self._call(descriptor, events, known)
+                now = work()
+                turns.append(Turn(known[0], now - before, size))
                 before = now
                 if now > late:
                     break
-        if used:  # what the actors did with it and what they wrote belongs to those who told them
-            now = clock()
-            dues.charge(used, (now - began_calls) / max(before - began_calls, 1e-9), now)
-        if len(used) < len(ready):
+        if turns:  # what the actors did with it and what they wrote belongs to those who told them
+            rate = 1.0 if was_behind else (work() - began_calls) / max(before - began_calls, 1e-9)
+            dues.charge(turns, rate, self._clock())
+        if len(turns) < len(ready):
             self._is_fair_until = self._heard_much_until
-        return len(used)
+        return 0.0 if turns else max(BEHIND_SECONDS, (before - began) * BEHIND_COST)
 
-    def _call(self, descriptor: int, events: int, was_for: tuple[Source, int] | None) -> None:
+    def _call(self, descriptor: int, events: int, was_for: tuple[Source, int] | None) -> int:
         known = self._watched.get(descriptor)
         if known is None or was_for is None or known[0] is not was_for[0]:
-            return
+            return 0
         source, wanted = known
         try:
-            source.on_ready(events & wanted)
+            return source.on_ready(events & wanted)
         except Exception as error:  # noqa: BLE001 -- the source logs it and ends
             source.on_failure(error)
+            return 0
 
     def close(self) -> None:
         """Let go of the selector; the sockets belong to their sources."""

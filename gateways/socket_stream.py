@@ -12,8 +12,11 @@ kernel is the client's first TLS record or an error.
 """
 
 import contextlib
+import fcntl
 import socket
 import ssl
+import struct
+import termios
 from typing import Final
 
 from gateways.poller import READ, WRITE
@@ -23,6 +26,9 @@ READ_BYTES: Final = 16_384
 
 WRITE_BYTES: Final = 65_536
 """Of one write to a TLS socket: a write that has to be repeated must begin with the same bytes, so they are kept."""
+
+
+_INT: Final = struct.Struct("i")
 
 
 class SocketClosed(Exception):  # noqa: N818 -- a state of the other side, not a fault
@@ -97,6 +103,14 @@ class SocketStream:
             return None
         except (OSError, ValueError) as error:
             raise SocketClosed(_reason(error)) from error
+
+    def pending(self) -> int:
+        """Bytes that the kernel has for us, with TLS as they came; 0 of a socket that is broken."""
+        try:
+            found = fcntl.ioctl(self.sock, termios.FIONREAD, bytes(_INT.size))
+        except (OSError, ValueError):
+            return 0
+        return int(_INT.unpack(found)[0])
 
     def write(self, data: bytes) -> bytes:
         """Write what can be written now.

@@ -200,19 +200,24 @@ class TcpTransport:
 
     # -- for the poller and the handshakes -----------------------------------------------------------------------------
 
-    def on_ready(self, events: int) -> None:
+    def on_ready(self, events: int) -> int:
         """Read what came, or write what waits."""
         if self._is_handshaking and self.is_tls:
             self._poller.watch(self._stream.sock, self, 0)  # until its step was done
             self._handshakes.put(self)
-            return
+            return 0
         try:
             if events & WRITE:
                 self._write_waiting()
             if events & READ and not self._is_closed:
-                self._read()
+                return self._read()
         except SocketClosed as error:
             self._lose(str(error))
+        return 0
+
+    def pending(self) -> int:
+        """What can be read, about."""
+        return self._stream.pending()
 
     def on_failure(self, error: Exception) -> None:
         """The connection did not bear what was read."""
@@ -256,18 +261,20 @@ class TcpTransport:
             events = (READ if is_reading else 0) | (WRITE if self._queue else 0)
         self._poller.watch(self._stream.sock, self, events)
 
-    def _read(self) -> None:
+    def _read(self) -> int:
         if self._is_ending:
             if not self._queue and not self._stream.discard():
                 self._lose("closed")
-            return
+            return 0
         data = self._stream.read()
-        if data:
-            if len(data) == READ_BYTES:
-                self._poller.hear_much()
-            self.receiver.receive(data)
-        elif data is not None:
-            self._lose("closed by the other side")
+        if not data:
+            if data is not None:
+                self._lose("closed by the other side")
+            return 0
+        if len(data) == READ_BYTES:
+            self._poller.hear_much()
+        self.receiver.receive(data)
+        return len(data)
 
     def _keep(self, data: bytes) -> None:
         self.waiting += len(data)

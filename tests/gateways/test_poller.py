@@ -24,9 +24,14 @@ class Reader:
         self.on_read = lambda: None
         poller.watch(self.near, self, READ)
 
-    def on_ready(self, _events: int) -> None:
-        self.heard += self.near.recv(100)
+    def on_ready(self, _events: int) -> int:
+        found = self.near.recv(100)
+        self.heard += found
         self.on_read()
+        return len(found)
+
+    def pending(self) -> int:
+        return 0
 
     def on_failure(self, error: Exception) -> None:
         self.failures.append(error)
