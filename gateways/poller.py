@@ -55,6 +55,10 @@ LOOK_COST: Final = 8
 """A pass in which turns are fair takes so many times as long as it took to learn who is ready: 1 ms for 1,000, so that no more
 than a ninth is spent on being fair."""
 
+PASS_BYTES: Final = 24 * 16_384
+"""Or, after `BATCH_SECONDS`, until so much was said: one pass is one commit, and a person's message waits for the words of all
+in it. Of 1 MiB a commit takes 60 ms on a busy disk, and those who say much get no more of it in longer ones."""
+
 BEHIND_SECONDS: Final = 0.001
 """Until the next look, when only those are ready who have to wait for those inside."""
 
@@ -184,7 +188,9 @@ class Poller:
             most, self._patient_until = inf, looked + PATIENCE_SECONDS
         turns: list[Turn] = []
         before = began_calls = work()
-        late = before + max(BATCH_SECONDS, (before - began) * LOOK_COST)
+        soon = before + BATCH_SECONDS
+        late = max(soon, before + (before - began) * LOOK_COST)
+        heard = 0
         with self._batch():
             for owed, descriptor, events, known in ready:
                 if owed > most:
@@ -193,7 +199,8 @@ class Poller:
                 now = work()
                 turns.append(Turn(known[0], now - before, size))
                 before = now
-                if now > late:
+                heard += size
+                if now > late or (now > soon and heard > PASS_BYTES):
                     break
         if turns:  # what the actors did with it and what they wrote belongs to those who told them
             rate = 1.0 if was_behind else (work() - began_calls) / max(before - began_calls, 1e-9)

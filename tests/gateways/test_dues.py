@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from gateways.dues import BULK_BYTES, BULK_SECONDS, FREE_SHARE, MOST_SECONDS, WRITTEN_SECONDS, Dues, Turn
-from gateways.poller import BATCH_SECONDS, CALM_SECONDS, PASS_SECONDS, READ, Poller
+from gateways.poller import BATCH_SECONDS, CALM_SECONDS, PASS_BYTES, PASS_SECONDS, READ, Poller
 from gateways.socket_stream import READ_BYTES
 
 HEAVY_SECONDS = 0.001
@@ -113,10 +113,11 @@ class Clock:
 class Worker:
     """A source that has something to say, all the time or when it is told to, and takes its time for it."""
 
-    def __init__(self, crowd: "Crowd", poller: Poller, seconds: float) -> None:
+    def __init__(self, crowd: "Crowd", poller: Poller, seconds: float, *, is_heavy: bool) -> None:
         self._crowd = crowd
         self._poller = poller
         self._seconds = seconds
+        self._is_heavy = is_heavy
         self.stands_still = 0.0  # once, so long
         self.collects = 0.0  # garbage, once, for so long
         self.turns = 0
@@ -126,12 +127,8 @@ class Worker:
     def fileno(self) -> int:
         return self._crowd.numbers[self]
 
-    @property
-    def is_heavy(self) -> bool:
-        return self._seconds >= HEAVY_SECONDS
-
     def pending(self) -> int:
-        return 10 * READ_BYTES if self.is_heavy else 200
+        return 10 * READ_BYTES if self._is_heavy else 200
 
     def on_ready(self, _events: int) -> int:
         clock = self._crowd.clock
@@ -139,13 +136,13 @@ class Worker:
         clock.now += self.stands_still
         self.stands_still = self.collects = 0.0
         self.turns += 1
-        if self.is_heavy:
+        if self._is_heavy:
             self._poller.hear_much()
         if self.since is not None:
             self.longest = max(self.longest, clock.now - self.since)
             self.since = None
             self._crowd.ready.discard(self)
-        return READ_BYTES if self.is_heavy else 200
+        return READ_BYTES if self._is_heavy else 200
 
     def on_failure(self, error: Exception) -> None:
         raise error
@@ -164,8 +161,9 @@ class Crowd(selectors.DefaultSelector):
         self._near, self._far = os.pipe()
         os.write(self._far, b"x")
 
-    def add(self, poller: Poller, seconds: float, *, is_ready: bool) -> Worker:
-        worker = Worker(self, poller, seconds)
+    def add(self, poller: Poller, seconds: float, *, is_ready: bool, is_heavy: bool | None = None) -> Worker:
+        is_heavy = seconds >= HEAVY_SECONDS if is_heavy is None else is_heavy
+        worker = Worker(self, poller, seconds, is_heavy=is_heavy)
         self.numbers[worker] = len(self.numbers) + 1_000_000
         poller.watch(worker, worker, READ)  # type: ignore[arg-type]
         if is_ready:
@@ -336,6 +334,16 @@ async def test_who_owes_much_waits_while_those_inside_are_behind(monkeypatch: py
         is_behind = False
         while sum(worker.turns for worker in heavy) == turns:
             await trio.lowlevel.checkpoint()
+
+
+async def test_a_pass_brings_no_more_than_is_written_quickly(monkeypatch: pytest.MonkeyPatch):
+    quick = 0.0002  # so that the time of a pass is enough for more
+    async with polling(monkeypatch) as (poller, crowd):
+        heavy = [crowd.add(poller, quick, is_ready=True, is_heavy=True) for _ in range(1_000)]
+        await until(crowd, 0.1)
+        turns, looks = sum(worker.turns for worker in heavy), crowd.looks
+        await until(crowd, 1.0)
+        assert (sum(worker.turns for worker in heavy) - turns) / (crowd.looks - looks) <= PASS_BYTES / READ_BYTES + 1
 
 
 async def test_looking_for_those_who_owe_little_takes_a_quarter_of_the_time(
