@@ -9,7 +9,8 @@ and those who talk must go on talking as if nothing were. The hostile clients ar
 that gives way (``--nice``): they would be elsewhere, and what is measured is the server, not the machine that it shares with
 them.
 Prints the figures and the bars; exit status 1 if one of memory is missed. ``talkers_late_ms``: by how much those who talk woke
-too late at most, which is the machine's and not the server's.
+too late at most, and ``others_cpu_percent``: what other programs used of the same processors: both are the machine's, not the
+server's.
 """
 
 import json
@@ -30,6 +31,7 @@ from engine.limits import CLIENT_BYTES, SHARED_BYTES
 from gateways.control import Caller
 from tests.faults.server import ROOT, Server
 from tests.hostile.siege import ACCOUNTS, HOME, KINDS, PASSWORD, Session
+from tests.load.processes import ProcessTree
 
 CACHES_BYTES = 256 * 1024 * 1024
 """Pages of two databases (three connections of 32 MiB each), the writers of the search indexes (up to 50 MiB each) and 1
@@ -73,12 +75,15 @@ class Measurement:
                 await self._hears(hostile, b"entered")
             self.figures["quiet_mib"] = memory(server, "VmRSS")
             await hostile.stdin.send_all(b"begin\n")
-            used = server.cpu_seconds()
+            ours = ProcessTree(os.getpid())
+            used, others = server.cpu_seconds(), busy_seconds() - ours.cpu_seconds()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
                 await self._talk(talker, listener, self.seconds)
                 nursery.cancel_scope.cancel()
+            others = busy_seconds() - ours.cpu_seconds() - others
             self.figures["cpu_percent"] = (server.cpu_seconds() - used) / self.seconds * 100
+            self.figures["others_cpu_percent"] = others / self.seconds * 100
             self.figures |= {"p50_ms": self._percentile(0.5), "p99_ms": self._percentile(0.99)}
             self.figures["longest_ms"] = self._percentile(1.0)
             self.figures |= {"talked": len(self.delays), "talkers_late_ms": self.late * 1000}
@@ -152,6 +157,12 @@ def memory(server: Server, name: str) -> float:
     """MiB of the process: ``VmRSS`` now, ``VmHWM`` at most so far."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(status.partition(f"{name}:")[2].split()[0]) / 1024
+
+
+def busy_seconds() -> float:
+    """What all programs of this machine used until now."""
+    user, nice, system, _idle, _disk, *interrupts = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return sum((user, nice, system, *interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def status_of(server: Server) -> dict[str, float]:
