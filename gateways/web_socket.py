@@ -66,7 +66,8 @@ class WebSocketTransport:
         """Carry messages until the end."""
         reception = self._reception
         self._stream.on_bytes = self._count_bytes
-        self._stream.sieve = self._sieve
+        if self._sieve is not None:
+            self._stream.sift(self._sieve, reception.poller)
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -74,7 +75,8 @@ class WebSocketTransport:
                     await self._read()
                     nursery.cancel_scope.cancel()
         finally:
-            self._stream.on_bytes = self._stream.sieve = None
+            self._stream.stop_sifting()
+            self._stream.on_bytes = None
             self._is_over = True
             reception.budget.hold(self, 0)
             if self._goodbye is not None:

@@ -4,8 +4,10 @@ The web libraries want a `trio.abc.Stream`. This one drives `SocketStream` with 
 text or TLS; and gives back what was read too far (`unread`), so that whoever routes a request can hand the whole on. It can be
 paused, and tells what came.
 
-A web socket goes past its library with whole messages: a sieve takes them out of what is read, and `push` writes at once.
-Whatever is written has one order, `push` and `send_all` alike; what the kernel does not take waits, and `drain` writes it.
+A web socket goes past its library with whole messages. From `sift` on the poller reads, as it does for every other client and
+in its order of turns: a sieve takes the messages out, and what it lets through waits for the library, which is woken for it;
+until it has taken that, nothing more is read. And `push` writes at once. Whatever is written has one order, `push` and
+`send_all` alike; what the kernel does not take waits, and `drain` writes it.
 """
 
 import ssl
@@ -15,8 +17,8 @@ from types import TracebackType
 
 import trio
 
-from gateways.poller import READ
-from gateways.socket_stream import SocketClosed, SocketStream
+from gateways.poller import READ, Poller
+from gateways.socket_stream import READ_BYTES, SocketClosed, SocketStream
 from gateways.web_frames import Sieve
 
 
@@ -32,7 +34,12 @@ class WebStream(trio.abc.Stream):
         self._may_read = trio.Event()
         self._may_read.set()
         self.on_bytes: Callable[[int], None] | None = None  # called with how many came
-        self.sieve: Sieve | None = None
+        self._sieve: Sieve | None = None
+        self._poller: Poller | None = None  # reads, for as long as there is a sieve
+        self._passed = b""  # the sieve: for the library
+        self._is_at_end = False
+        self._failure: Exception | None = None
+        self._news = trio.Event()  # for the library
         self.has_passed = False  # bytes that came behind the head of the request went to whoever reads
         self.peer = stream.peer
 
@@ -62,10 +69,13 @@ class WebStream(trio.abc.Stream):
         """Read no further, whoever wants to."""
         if self._may_read.is_set():
             self._may_read = trio.Event()
+            self._watch()
 
     def resume(self) -> None:
         """Read again."""
         self._may_read.set()
+        self._news.set()  # what the sieve has kept meanwhile is taken then, not in the midst of whatever calls this
+        self._watch()
 
     def unread(self, data: bytes, *, is_more: bool = False) -> None:
         """The next read begins with this; `is_more`: than the head of a request."""
@@ -84,22 +94,90 @@ class WebStream(trio.abc.Stream):
             if not self._may_read.is_set():
                 await self._may_read.wait()
             self._check()
-            if self.sieve is not None:
-                passed = self.sieve.sift(self._may_read.is_set)
-                if passed:
-                    return passed
-                if not self._may_read.is_set():
-                    continue
-                self._check()  # who took a message may have closed
-                await trio.lowlevel.wait_readable(self._stream.sock)
+            if self._sieve is not None:
+                return await self._receive_passed()
             found = self._read()
-            if found is None:
-                await trio.lowlevel.wait_readable(self._stream.sock)
-            elif self.sieve is None or not found:
+            if found is not None:
                 self.has_passed = True
                 return found
-            else:
-                self.sieve.feed(found)
+            await trio.lowlevel.wait_readable(self._stream.sock)
+
+    # -- past the library ----------------------------------------------------------------------------------------------
+
+    def sift(self, sieve: Sieve, poller: Poller) -> None:
+        """From here on the poller reads, and this sieve takes what it can."""
+        self._sieve, self._poller = sieve, poller
+        self._watch()
+
+    def stop_sifting(self) -> None:
+        """The poller reads no more; to be called before the socket is let go."""
+        if self._poller is not None:
+            self._poller.watch(self._stream.sock, self, 0)
+            self._poller.forget(self)
+            self._poller = None
+
+    def on_ready(self, events: int) -> int:  # noqa: ARG002 -- reading is all that is waited for
+        """Read what came; how much."""
+        try:
+            found = self._read()
+        except trio.BrokenResourceError as error:
+            self.on_failure(error)
+            return 0
+        if found and self._sieve is not None and self._poller is not None:
+            if len(found) == READ_BYTES:
+                self._poller.hear_much()
+            self._sieve.feed(found)
+            self._take_messages()
+        elif found is not None:
+            self._is_at_end = True
+            self._wake_library()
+        return len(found or b"")
+
+    def pending(self) -> int:
+        """What can be read, about."""
+        return self._stream.pending()
+
+    def on_failure(self, error: Exception) -> None:
+        """The library hears of it when it has had what came before."""
+        self._failure = error
+        self._wake_library()
+
+    def _take_messages(self) -> None:
+        if self._sieve is not None:
+            self._passed += self._sieve.sift(self._is_read)
+            if self._passed:
+                self._wake_library()
+
+    def _is_read(self) -> bool:
+        """Nobody paused it; who takes a message may do so."""
+        return self._may_read.is_set()
+
+    def _wake_library(self) -> None:
+        self._news.set()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._poller is not None and not self._is_closed:
+            is_read = self._may_read.is_set() and not (self._passed or self._is_at_end or self._failure)
+            self._poller.watch(self._stream.sock, self, READ if is_read else 0)
+
+    async def _receive_passed(self) -> bytes:
+        while True:
+            if self._may_read.is_set():
+                self._take_messages()
+            self._check()  # who took a message may have closed
+            if self._passed:
+                passed, self._passed = self._passed, b""
+                self._watch()
+                return passed
+            if self._failure is not None:
+                raise trio.BrokenResourceError(str(self._failure)) from self._failure
+            if self._is_at_end:
+                return b""
+            self._news = trio.Event()
+            await self._news.wait()
+
+    # -- reading and writing -------------------------------------------------------------------------------------------
 
     def _read(self) -> bytes | None:
         try:
@@ -173,8 +251,10 @@ class WebStream(trio.abc.Stream):
     def close(self) -> None:
         """Let go of the socket, without a turn for others."""
         if not self._is_closed:
+            self.stop_sifting()
             self._is_closed = True
             self._may_read.set()
+            self._news.set()
             trio.lowlevel.notify_closing(self._stream.sock)
             self._stream.close()
 
