@@ -118,10 +118,8 @@ class User(TrioActor):
             self._copied[session.resource] = None
         else:
             self._copied.pop(session.resource, None)
-        if command.is_on and command.has_own:
-            self._confirmed.add(session.resource)
-        else:
-            self._confirmed.discard(session.resource)
+        note = self._confirmed.add if command.is_on and command.has_own else self._confirmed.discard
+        note(session.resource)
         if command.request.id:
             self._tell(session.full, m.RequestDone(command.request))
 
@@ -348,8 +346,8 @@ class User(TrioActor):
         OwnContacts.handlers[type(message)](self._own_contacts, message)
 
     def _fetch_contact(self, command: m.FetchContact) -> None:
-        found = m.ContactFetched(command.request, self._contact(command.address))
-        self._tell(command.request.session.full, found)
+        request = command.request
+        self._tell(request.session.full, m.ContactFetched(request, self._contact(command.address)))
 
     def _fetch_card(self, command: m.FetchCard) -> None:
         if self._contact(command.address) is None:
