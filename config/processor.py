@@ -10,7 +10,8 @@ index computes without the lock.
 the scheduler decides, and everything may run everywhere.
 
 **Limits.** Linux only; elsewhere, on a single processor, and where it is not allowed, everything stays as it is. It looks every
-`LOOK_SECONDS`, so a new thread may be in the wrong place for so long.
+`LOOK_SECONDS` while there is something to do, so a new thread may be in the wrong place for so long, and every `REST_SECONDS`
+while there is not: to wake up an idle process costs more than the look.
 """
 
 import logging
@@ -28,7 +29,13 @@ import trio
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 0.25
-"""Costs some 0.1 ms each time; the kernel counts in hundredths of a second."""
+"""The kernel counts in hundredths of a second."""
+
+REST_SECONDS: Final = 2.0
+"""Between two looks while less than `BUSY_SHARE` is used."""
+
+BUSY_SHARE: Final = 0.1
+"""Of a processor, used by us: it matters where."""
 
 OTHERS_SHARE: Final = 0.2
 """Of the time since the last look, used by others on our processor: then another one may be better."""
@@ -37,7 +44,7 @@ ROOM_SHARE: Final = 0.5
 """Of that time, to spare on a processor: then it has room for us."""
 
 _STAT: Final = Path("/proc/stat")
-_TASKS: Final = Path("/proc/self/task")
+_TASKS: Final = "/proc/self/task"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -48,20 +55,23 @@ async def share_one_processor() -> None:
         return
     chosen: int | None = None
     idle, used, looked = _idle_seconds(allowed), time.process_time(), time.monotonic()
+    rest, places = LOOK_SECONDS, Places(allowed)
     try:
         while True:
-            await trio.sleep(LOOK_SECONDS)
+            await trio.sleep(rest)
             before = idle, used, looked
             idle, used, looked = _idle_seconds(allowed), time.process_time(), time.monotonic()
             seconds = looked - before[2]
             spare = {processor: (idle[processor] - before[0][processor]) / seconds for processor in allowed}
-            chosen = choose(chosen, spare, (used - before[1]) / seconds)
-            place(chosen, allowed)
+            share = (used - before[1]) / seconds
+            rest = LOOK_SECONDS if share > BUSY_SHARE else REST_SECONDS
+            chosen = choose(chosen, spare, share)
+            places.put(chosen)
     except OSError as error:
         log.info("processors: not chosen: %s", error.strerror)
     finally:
         with suppress(OSError):
-            place(None, allowed)
+            Places(allowed).put(None)  # whatever was decided elsewhere
 
 
 def choose(chosen: int | None, spare: Mapping[int, float], used: float) -> int | None:
@@ -78,23 +88,44 @@ def choose(chosen: int | None, spare: Mapping[int, float], used: float) -> int |
     return best if spare[best] > ROOM_SHARE else None
 
 
-def place(chosen: int | None, allowed: Collection[int]) -> None:
-    """Put each thread where it belongs: those that take turns on the chosen processor, if there is one.
+class Places:
+    """Where each thread may run, as far as it was decided here.
 
-    Raises:
-        OSError: the kernel does not let us.
+    Args:
+        allowed: the processors of the process.
     """
-    together = set() if chosen is None else {thread.native_id for thread in threading.enumerate() if not thread.daemon}
-    for thread in [int(task.name) for task in _TASKS.iterdir()]:
-        with suppress(ProcessLookupError):  # it has just ended
-            os.sched_setaffinity(thread, allowed if chosen is None or thread not in together else {chosen})
+
+    def __init__(self, allowed: Collection[int]) -> None:
+        self._allowed = frozenset(allowed)
+        self._of_thread: dict[int, frozenset[int]] = {}
+
+    def put(self, chosen: int | None) -> None:
+        """Put each thread where it belongs: those that take turns on the chosen processor, if there is one.
+
+        Raises:
+            OSError: the kernel does not let us.
+        """
+        everywhere = self._allowed
+        one = everywhere if chosen is None else frozenset((chosen,))
+        together = {thread.native_id for thread in threading.enumerate() if not thread.daemon}
+        before, self._of_thread = self._of_thread, {}
+        for thread in map(int, os.listdir(_TASKS)):  # noqa: PTH208 -- names alone
+            place = one if thread in together else everywhere
+            if before.get(thread) != place:
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.sched_setaffinity(thread, place)
+            self._of_thread[thread] = place
 
 
 def _idle_seconds(processors: Collection[int]) -> dict[int, float]:
     """How long each processor had nothing to do since the machine was started."""
     found = dict.fromkeys(processors, 0.0)
-    for line in _STAT.read_text(encoding="ascii").splitlines():
-        name, *ticks = line.split()
-        if name.startswith("cpu") and name[3:].isdecimal() and int(name[3:]) in found:
-            found[int(name[3:])] = (int(ticks[3]) + int(ticks[4])) / _TICKS  # idle, and idle while a disk works
+    with _STAT.open(encoding="ascii") as lines:
+        next(lines)  # of all together
+        for line in lines:
+            if not line.startswith("cpu"):  # behind these come thousands of numbers of interrupts
+                break
+            name, *ticks = line.split()
+            if int(name[3:]) in found:
+                found[int(name[3:])] = (int(ticks[3]) + int(ticks[4])) / _TICKS  # idle, and idle while a disk works
     return found

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import trio
 
-from config.processor import choose, place, share_one_processor
+from config.processor import Places, choose, share_one_processor
 
 needs_two = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="one processor only"
@@ -48,17 +48,18 @@ def _thread(*, daemon: bool) -> Iterator[int]:
 def test_who_takes_turns_is_together():
     allowed = os.sched_getaffinity(0)
     one = {max(allowed)}
+    places = Places(allowed)
     with _thread(daemon=False) as database, _thread(daemon=True) as free:
         try:
-            place(max(allowed), allowed)
+            places.put(max(allowed))
             assert os.sched_getaffinity(0) == os.sched_getaffinity(database) == one
             assert os.sched_getaffinity(free) == allowed
             with _thread(daemon=True) as late:
                 assert os.sched_getaffinity(late) == one  # as who started it
-                place(max(allowed), allowed)
+                places.put(max(allowed))
                 assert os.sched_getaffinity(late) == allowed
         finally:
-            place(None, allowed)
+            places.put(None)
         assert os.sched_getaffinity(0) == os.sched_getaffinity(database) == os.sched_getaffinity(free) == allowed
 
 
@@ -68,6 +69,6 @@ async def test_in_the_end_everything_may_run_everywhere():
     async with trio.open_nursery() as nursery:
         nursery.start_soon(share_one_processor)
         await trio.testing.wait_all_tasks_blocked()
-        place(min(allowed), allowed)
+        Places(allowed).put(min(allowed))
         nursery.cancel_scope.cancel()
     assert os.sched_getaffinity(0) == allowed
