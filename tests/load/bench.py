@@ -28,8 +28,8 @@ LOGIN_SECONDS = 600.0
 SAMPLE_SECONDS = 0.25
 QUIET_SLICE_SECONDS = 0.1
 QUIET_SHARE = 0.2
-"""A server that uses less of a processor than this is quiet: who rests is woken twice a second, and on some virtual machines that
-alone takes 10 ms. Whoever writes an index uses all of one."""
+"""A server that uses less of a processor than this is quiet: who rests is woken twice a second, and on some virtual machines
+that alone takes 10 ms. Whoever writes an index uses all of one."""
 
 QUIET_SECONDS = 5.0
 """How long is waited for that."""
