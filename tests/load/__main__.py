@@ -26,7 +26,7 @@ from tests.load.server import Kind
 from tests.load.suite import STAGES, Scale, Step, once
 
 DEFAULTS = Scale()
-PEERS_AT_MOST = {"seconds": 1.5, "rounds": 2, "guests": 200}
+PEERS_AT_MOST = {"seconds": 1.2, "rounds": 2, "guests": 200}
 """Peers get shorter rounds and fewer of them, so that a comparison takes minutes."""
 
 KINDS: tuple[Kind, ...] = ("sqlite", "default")

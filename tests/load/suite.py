@@ -92,8 +92,8 @@ class Stage(msgspec.Struct, frozen=True):
 TALKERS = 10
 """Members of a village and of a town who talk."""
 
-CHURN_ROUNDS = 10
-"""What a login leaves behind is seen after many; so many times the seconds of a round."""
+CHURN_ROUNDS = 8
+"""What a login leaves behind is seen after many, where little else comes and goes; so many times the seconds of a round."""
 
 GUESTS_OF_A_DOMAIN = 200
 """So that everybody's roster is that of the office."""
@@ -221,14 +221,15 @@ STAGES = (
             ),
             Step("login", "login, all others online", "login", _login),
             Step("return", "all connections break", "return", _return),
-            _own_step("day", "a day at the office", "action", _day),
+            _own_step("day", "a day at the office", "action", _day, rounds=1),
             Step("message-1-tls", "1:1 message, window 1, TLS", "message", partial(_talk, window=1), "direct"),
             _own_step("message-8-tls", "1:1 message, window 8, TLS", "message", partial(_talk, window=8), "direct"),
             _own_step("login-tls", "login, all others online, TLS", "login", _login, "direct"),
+            _own_step("churn", "come and go, TLS", "login", _come_and_go, "direct", rounds=1),
             _own_step("message-1-web", "1:1 message, window 1, WebSocket", "message", partial(_talk, window=1), "web"),
             _own_step("web-message", "1:1 message, webmail's socket", "message", partial(_talk, window=1), "page"),
             _own_step("web-paced", "1:1 message, 300 a second, webmail", "message", partial(_pace, rate=300.0), "page"),
-            _own_step("day-mixed", "a day, half of them in webmail", "action", _day, "mixed"),
+            _own_step("day-mixed", "a day, half of them in webmail", "action", _day, "mixed", rounds=1),
         ),
         _everyone,
     ),
@@ -248,7 +249,6 @@ STAGES = (
             _own_step("few-sessions", "1:1 message, 200 sessions, TLS", "message", _few_talk, "direct"),
             Step("memory", "session with roster, TLS", "session", _stay, "direct", rounds=1),
             _own_step("many-sessions", "1:1 message, all guests there", "message", _few_talk, "direct"),
-            _own_step("churn", "come and go, TLS", "login", _come_and_go, "direct", rounds=1),
         ),
     ),
     Stage("village", _village, (_own_step("few-members", "1:1 message, 10 members", "message", _few_talk),)),
