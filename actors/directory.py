@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pykka import ActorDeadError, ActorRef
 
+from engine import messages as m
 from engine.blocking import NOBODY, BlockLists
 from engine.contacts import Contact, ContactList
 
@@ -29,6 +30,15 @@ SCRIBE: Final = "_scribe"
 DEPARTURES: Final = "_departures"
 FILE_CLERK: Final = "_file-clerk"
 WEBMAIL: Final = "_webmail"
+
+DESKS: Final[dict[type, str]] = {
+    m.SetPhoto: REGISTRAR,
+    m.FetchBlocked: REGISTRAR,
+    m.ChangeBlocked: REGISTRAR,
+    m.SearchContacts: INDEXER,
+    m.RequestSlot: FILE_CLERK,
+}
+"""Which of these answers what an account does not know itself."""
 
 Factory = Callable[[str], ActorRef[Any] | None]
 

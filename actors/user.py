@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from actors.directory import ARCHIVER, FILE_CLERK, INDEXER, REGISTRAR, Directory
+from actors.directory import ARCHIVER, DESKS, REGISTRAR, Directory
 from actors.mailbox import MailboxFull
 from actors.own_contacts import OwnContacts
 from actors.runtime import Runtime, TrioActor
@@ -30,15 +30,6 @@ from engine.presence import Presence, PresenceChange, merge
 
 RETRY_SECONDS: Final = 1.0
 """Until a question to an archiver whose mailbox is full is asked again."""
-
-_DESKS: Final[dict[type, str]] = {
-    m.SetPhoto: REGISTRAR,
-    m.FetchBlocked: REGISTRAR,
-    m.ChangeBlocked: REGISTRAR,
-    m.SearchContacts: INDEXER,
-    m.RequestSlot: FILE_CLERK,
-}
-"""Who answers what an account does not know itself."""
 
 
 class User(TrioActor):
@@ -118,8 +109,10 @@ class User(TrioActor):
             self._copied[session.resource] = None
         else:
             self._copied.pop(session.resource, None)
-        note = self._confirmed.add if command.is_on and command.has_own else self._confirmed.discard
-        note(session.resource)
+        if command.is_on and command.has_own:
+            self._confirmed.add(session.resource)
+        else:
+            self._confirmed.discard(session.resource)
         if command.request.id:
             self._tell(session.full, m.RequestDone(command.request))
 
@@ -356,7 +349,7 @@ class User(TrioActor):
             self._tell(REGISTRAR, command)
 
     def _ask_desk(self, command: Any) -> None:
-        self._tell(_DESKS[type(command)], command)
+        self._tell(DESKS[type(command)], command)
 
     def _ask_archive(self, command: m.FetchMissed) -> None:
         if not self._tell_archiver(command):  # nobody else would ask
@@ -396,6 +389,6 @@ class User(TrioActor):
         m.FetchHistoryBounds: _queue_question,
         m.FetchConversations: _queue_question,
         m.MarkRead: _queue_question,
-        **dict.fromkeys(_DESKS, _ask_desk),
+        **dict.fromkeys(DESKS, _ask_desk),
         **dict.fromkeys(OwnContacts.handlers, _of_own_contacts),
     }
