@@ -10,6 +10,7 @@ until it has taken that, nothing more is read. And `push` writes at once. Whatev
 `send_all` alike; what the kernel does not take waits, and `drain` writes it.
 """
 
+import logging
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,9 +18,12 @@ from types import TracebackType
 
 import trio
 
+from actors.seat import describe
 from gateways.poller import READ, Poller
 from gateways.socket_stream import READ_BYTES, SocketClosed, SocketStream
 from gateways.web_frames import Sieve
+
+log = logging.getLogger(__name__)
 
 
 class WebStream(trio.abc.Stream):
@@ -38,7 +42,7 @@ class WebStream(trio.abc.Stream):
         self._poller: Poller | None = None  # reads, for as long as there is a sieve
         self._passed = b""  # the sieve: for the library
         self._is_at_end = False
-        self._failure: Exception | None = None
+        self._failure = ""  # a text, not the error: that knows every frame that it went through, and they know this
         self._news = trio.Event()  # for the library
         self.has_passed = False  # bytes that came behind the head of the request went to whoever reads
         self.peer = stream.peer
@@ -121,7 +125,7 @@ class WebStream(trio.abc.Stream):
         try:
             found = self._read()
         except trio.BrokenResourceError as error:
-            self.on_failure(error)
+            self._break(str(error) or "broken")
             return 0
         if found and self._sieve is not None and self._poller is not None:
             if len(found) == READ_BYTES:
@@ -138,17 +142,23 @@ class WebStream(trio.abc.Stream):
         return self._stream.pending()
 
     def on_failure(self, error: Exception) -> None:
+        """Something here could not bear what came: it is logged, and ends this connection."""
+        log.error("connection from %s failed: %s", self.peer, describe(error))
+        log.debug("connection from %s failed", self.peer, exc_info=error)
+        self._break(describe(error))
+
+    def _break(self, reason: str) -> None:
         """The library hears of it when it has had what came before."""
-        self._failure = error
+        self._failure = reason
         self._wake_library()
 
     def _take_messages(self) -> None:
         if self._sieve is not None:
-            self._passed += self._sieve.sift(self._is_read)
+            self._passed += self._sieve.sift(self._may_go_on)
             if self._passed:
                 self._wake_library()
 
-    def _is_read(self) -> bool:
+    def _may_go_on(self) -> bool:
         """Nobody paused it; who takes a message may do so."""
         return self._may_read.is_set()
 
@@ -170,8 +180,8 @@ class WebStream(trio.abc.Stream):
                 passed, self._passed = self._passed, b""
                 self._watch()
                 return passed
-            if self._failure is not None:
-                raise trio.BrokenResourceError(str(self._failure)) from self._failure
+            if self._failure:
+                raise trio.BrokenResourceError(self._failure)
             if self._is_at_end:
                 return b""
             self._news = trio.Event()

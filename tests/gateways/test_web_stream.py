@@ -138,8 +138,20 @@ async def test_who_takes_a_message_may_close(visit):
     assert visit.taken in ([b"hello"], [b"hello", b"world"])
 
 
-async def test_a_fault_ends_this_connection(visit):
+async def test_a_fault_is_logged_and_ends_this_connection(visit, caplog):
     visit.on_take = lambda: 1 // 0
     await visit.says(HELLO)
+    assert "connection from test failed: ZeroDivisionError" in caplog.text
+    with pytest.raises(trio.BrokenResourceError):
+        await visit.stream.receive_some()
+
+
+async def test_who_ends_badly_leaves_no_circle(visit):
+    """An error that is kept knows its frames, and they know the stream: it would stay until a collection that comes seldom."""
+    visit.stream._stream.sock.send(b"unread, so that the end is a reset")
+    visit.far.close()
+    await settled()
+    kept = [value for value in vars(visit.stream).values() if isinstance(value, BaseException)]
+    assert kept == []
     with pytest.raises(trio.BrokenResourceError):
         await visit.stream.receive_some()
