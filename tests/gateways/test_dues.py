@@ -215,6 +215,13 @@ async def polling(
     poller.close()
 
 
+def light_beside_a_thousand(crowd: Crowd, poller: Poller) -> Worker:
+    """The one that says something now and then; the others always have more."""
+    for _ in range(1_000):
+        crowd.add(poller, HEAVY_SECONDS, is_ready=True)
+    return crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+
+
 async def until(crowd: Crowd, seconds: float) -> None:
     """So much work was done."""
     end = crowd.clock.now + seconds
@@ -252,9 +259,7 @@ async def test_a_light_one_is_served_at_once_beside_a_thousand_heavy_ones(monkey
 
 async def test_a_light_one_is_served_at_once_when_a_thousand_begin(monkeypatch: pytest.MonkeyPatch):
     async with polling(monkeypatch) as (poller, crowd):
-        for _ in range(1_000):
-            crowd.add(poller, HEAVY_SECONDS, is_ready=True)
-        light = crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+        light = light_beside_a_thousand(crowd, poller)
         await speaks(crowd, light, 50)
         assert light.longest < 0.03  # until it is seen that others wait, and one pass
 
@@ -262,9 +267,7 @@ async def test_a_light_one_is_served_at_once_when_a_thousand_begin(monkeypatch: 
 async def test_a_light_one_does_not_pay_for_garbage_of_all(monkeypatch: pytest.MonkeyPatch):
     """Beside a thousand others, one message of two people waited for 14 s: its sender was charged a turn of 20 ms."""
     async with polling(monkeypatch) as (poller, crowd):
-        for _ in range(1_000):
-            crowd.add(poller, HEAVY_SECONDS, is_ready=True)
-        light = crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+        light = light_beside_a_thousand(crowd, poller)
         await speaks(crowd, light, 10)
         light.collects = 0.2
         await speaks(crowd, light, 1)
@@ -276,9 +279,7 @@ async def test_a_light_one_does_not_pay_for_garbage_of_all(monkeypatch: pytest.M
 async def test_nor_for_the_time_in_which_others_had_the_processor(monkeypatch: pytest.MonkeyPatch):
     is_behind = False
     async with polling(monkeypatch, lambda: is_behind) as (poller, crowd):
-        for _ in range(1_000):
-            crowd.add(poller, HEAVY_SECONDS, is_ready=True)
-        light = crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+        light = light_beside_a_thousand(crowd, poller)
         await speaks(crowd, light, 10)
         light.stands_still = 0.2
         await speaks(crowd, light, 1)
@@ -291,9 +292,7 @@ async def test_nor_for_the_time_in_which_others_had_the_processor(monkeypatch: p
 async def test_nor_for_what_the_actors_had_to_do_before(monkeypatch: pytest.MonkeyPatch):
     is_behind = False
     async with polling(monkeypatch, lambda: is_behind, lambda clock: clock.work(0.02 * is_behind)) as (poller, crowd):
-        for _ in range(1_000):
-            crowd.add(poller, HEAVY_SECONDS, is_ready=True)
-        light = crowd.add(poller, LIGHT_SECONDS, is_ready=False)
+        light = light_beside_a_thousand(crowd, poller)
         await speaks(crowd, light, 10)
         is_behind = True
         await speaks(crowd, light, 10)
